@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# make            library, CLI, BPF object, examples
+# make check      as root: install what is missing, build, run all tests
+# make demo       as root: install what is missing, build, show real traffic being placed
+# make bench      as root: measure (CASES=... for a part)
+# make install    DESTDIR, PREFIX
+# make lint       formatting, warnings of two compilers, scripts, man pages, verifier counts
+
+VERSION := 0.1.0
+SOVERSION := 0
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+BUILD ?= build
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
+
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
+	-Iinclude -Ibpf $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Ibpf -Iuser/lib -I$(BUILD)
+LIB_LIBS := -lxdp -lbpf -lelf -lz
+CLI_LIBS := $(LIB_LIBS) -ljson-c -lpcap -lncurses -ltinfo
+
+LIB_SRC := $(wildcard user/lib/*.c)
+CLI_SRC := $(wildcard user/cli/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+EXAMPLES := $(patsubst user/examples/%.c,$(BUILD)/examples/%,$(wildcard user/examples/*.c))
+HOST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/host/*.c))
+PROG_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/prog/*.c))
+NET_TOOLS := $(patsubst tests/net/%.c,$(BUILD)/tests/%,$(wildcard tests/net/*.c))
+BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
+BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
+
+STATIC := $(BUILD)/libxdplace.a
+SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
+
+.PHONY: all lib cli examples tests bench-build check demo bench install clean lint dependencies
+all: lib cli examples
+
+lib: $(STATIC) $(SHARED) $(BUILD)/xdplace.pc
+cli: $(BUILD)/xdplace
+examples: $(EXAMPLES)
+tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS)
+bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench)
+
+$(BUILD)/xdplace.bpf.o: bpf/xdplace.bpf.c $(wildcard bpf/*.h include/xdplace/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+$(BUILD)/xdplace.skel.h: $(BUILD)/xdplace.bpf.o
+	$(BPFTOOL) gen skeleton $< name xdplace_bpf > $@.tmp && mv $@.tmp $@
+
+# The library is position independent once, for both of its forms.
+$(BUILD)/user/lib/%.o: user/lib/%.c $(BUILD)/xdplace.skel.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIC -MMD -c $< -o $@
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -c $< -o $@
+
+$(STATIC): $(LIB_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+$(SHARED): $(LIB_OBJ) user/lib/libxdplace.map
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libxdplace.so.$(SOVERSION) \
+		-Wl,--version-script=user/lib/libxdplace.map -Wl,--no-undefined \
+		-o $@ $(LIB_OBJ) $(LIB_LIBS)
+	ln -sf $(@F) $(BUILD)/libxdplace.so
+$(BUILD)/xdplace.pc: user/lib/xdplace.pc.in Makefile
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+$(BUILD)/xdplace: $(CLI_OBJ) $(STATIC)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
+$(BUILD)/examples/%: user/examples/%.c $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ $(STATIC) $(LIB_LIBS) -lcrypto
+$(BUILD)/tests/host: $(HOST_OBJ) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
+$(BUILD)/tests/prog: $(PROG_OBJ) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
+$(BUILD)/tests/%: tests/net/%.c $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ $(STATIC) $(LIB_LIBS) -lpthread
+
+$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard tests/bench/*.h bpf/*.h include/xdplace/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -Itests/bench -c $< -o $@
+$(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
+	$(BPFTOOL) gen skeleton $< > $@.tmp && mv $@.tmp $@
+$(BUILD)/bench/bench: $(BENCH_SRC) $(wildcard tests/bench/*.h) $(BENCH_BPF) $(STATIC)
+	$(CC) $(ALL_CFLAGS) -I$(BUILD)/bench $(BENCH_SRC) -o $@ $(STATIC) $(LIB_LIBS) -ljson-c -lm -lpthread
+
+dependencies:
+	@scripts/dependencies.sh
+check: dependencies
+	@$(MAKE) --no-print-directory tests
+	@scripts/check.sh
+demo: dependencies
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh
+bench: dependencies
+	@$(MAKE) --no-print-directory bench-build
+	@scripts/bench.sh $(CASES)
+lint: all tests bench-build
+	@scripts/lint.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(PREFIX)/include/xdplace $(DESTDIR)$(PREFIX)/share/man/man3 \
+		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(LIBDIR)/bpf
+	install -m 755 $(BUILD)/xdplace $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/libxdplace.so
+	install -m 644 $(BUILD)/xdplace.bpf.o $(DESTDIR)$(LIBDIR)/bpf/
+	install -m 644 $(BUILD)/xdplace.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -m 644 include/xdplace/*.h $(DESTDIR)$(PREFIX)/include/xdplace/
+	for s in 3 7 8; do install -m 644 user/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; done
+	install -m 644 scripts/xdplace.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdplace
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * xdplace.h - the library: contexts, interfaces, rules, flows, lanes, areas, statistics.
+ *
+ * Every function returns 0 or a positive number on success and -errno on failure; functions that
+ * return a pointer return NULL and set errno. The library never prints and never exits: what it
+ * has to say in words goes to the log callback, and the last complaint of the calling thread is
+ * in xdplace_error(). Every close and free takes NULL.
+ *
+ * A context may be used by several threads as long as each lane has one consumer and calls that
+ * change the context (attach, rules, close) are not made at the same time.
+ */
+#ifndef XDPLACE_H
+#define XDPLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include <xdplace/abi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XDPLACE_VERSION "0.1.0"
+
+struct xdplace;	     /* a context */
+struct xdplace_lane; /* the consumer's side of one lane */
+
+enum xdplace_log_level { XDPLACE_LOG_WARN, XDPLACE_LOG_INFO, XDPLACE_LOG_DEBUG };
+/* `text` is one line without a newline, valid during the call. */
+typedef void (*xdplace_log_fn)(void *arg, enum xdplace_log_level level, const char *text);
+
+/* What failed last in this thread, in words, with what to do about it; never NULL. */
+const char *xdplace_error(void);
+
+/* ---- context (xdplace-context(3)) ---- */
+
+/*
+ * What a context is made of. Zero means the default, given in brackets. `size` must be
+ * sizeof(struct xdplace_opts). Powers of two are required where marked (2).
+ */
+struct xdplace_opts {
+	size_t size;
+	const char *name;	/* up to 15 characters [PID of the process] */
+	const char *pin;	/* pin maps and links as /sys/fs/bpf/xdplace/PIN [not pinned] */
+	uint64_t umem_size;	/* bytes, (2), 1 MiB .. 4 GiB [64 MiB] */
+	uint32_t area_size;	/* bytes, (2), 4096 .. 32768 [4096] */
+	uint32_t threshold;	/* bytes, 64 .. 2048 [256] */
+	uint32_t window;	/* bytes that data may land ahead, areas (2) 16 .. 256 [1 MiB] */
+	uint32_t flows;		/* 1 .. 1048576, shared out among the lanes [16384] */
+	uint32_t early;		/* flows that may have holes at a time [1024 or flows] */
+	uint32_t lanes;		/* 1 .. 64 [CPUs] */
+	uint32_t ring;		/* completions per lane, (2), 1024 .. 1048576 [4096] */
+	uint32_t hot;		/* areas in the hot ring, (2), 16 .. 4096 [64] */
+	uint64_t own_size;	/* bytes kept for own areas (R10), at the end of the UMEM [0] */
+	uint32_t protocols;	/* XP_P_* [XP_P_ALL] */
+	uint32_t flow_age_ms;	/* idle flows end after this [300000]; UINT32_MAX: never */
+	uint32_t closed_age_ms; /* entries of ended flows are kept so long [5000] */
+	uint32_t hole_age_ms;	/* holes are given up after this [10000]; UINT32_MAX: never */
+	bool no_checksum;	/* do not verify checksums: the NIC drops bad packets */
+	bool no_pickup;		/* only flows whose SYN is seen */
+	bool frames_xsk;	/* large whole packets of `take` rules go to AF_XDP sockets */
+	bool no_selftest;	/* skip the start-up self-test */
+	xdplace_log_fn log;	/* [none] */
+	void *log_arg;
+};
+
+/*
+ * Load the programs, make and map the UMEM and the rings, run the self-test. Nothing is attached
+ * and no packet is touched. Errors: EINVAL a value out of range, EPERM a capability is missing,
+ * EEXIST `pin` is taken, EOPNOTSUPP the kernel can't do it, ENOMEM, ENOBUFS locked memory.
+ */
+struct xdplace *xdplace_open(const struct xdplace_opts *opts);
+
+/*
+ * Open a context that another process made: by the name it was pinned under, or by the name of a
+ * context that a running process holds (needs CAP_SYS_ADMIN). Errors: ENOENT none of that name,
+ * EPROTO made by an incompatible version.
+ */
+struct xdplace *xdplace_open_existing(const char *name, xdplace_log_fn log, void *log_arg);
+
+/* Detach what this process attached unless pinned, unmap, free. Pinned contexts go on. */
+void xdplace_close(struct xdplace *ctx);
+
+/* Detach everything and unpin; what is mapped stays usable until xdplace_close(). */
+int xdplace_unload(struct xdplace *ctx);
+
+const struct xp_config *xdplace_config(const struct xdplace *ctx);
+void *xdplace_umem(const struct xdplace *ctx, size_t *size); /* mapped read and write */
+bool xdplace_pinned(const struct xdplace *ctx);
+
+/* A name, and how it lives: for `status`, `clean`. */
+struct xdplace_found {
+	char name[16];
+	bool pinned;
+	bool orphan;	     /* pinned, but no program of it is attached any more */
+	uint32_t prog_id;    /* of the placement program, 0: none */
+	uint32_t interfaces; /* attached */
+};
+/* Calls fn for each context on this machine until it returns non-zero; returns that. */
+int xdplace_each(int (*fn)(void *arg, const struct xdplace_found *found), void *arg);
+/* Remove pins of `name` whatever state they are in, without opening it. */
+int xdplace_clean(const char *name);
+
+/* ---- interface (xdplace-interface(3)) ---- */
+
+enum xdplace_mode { XDPLACE_NATIVE, XDPLACE_SKB };
+
+struct xdplace_attach_opts {
+	size_t size;
+	enum xdplace_mode mode;
+	bool dispatcher; /* through libxdp, beside other programs */
+	bool force;	 /* attach in spite of what the check finds */
+};
+
+/* How an interface is attached. */
+struct xdplace_interface {
+	char name[16];
+	uint32_t ifindex;
+	enum xdplace_mode mode; /* the real one, as the kernel reports it */
+	uint32_t queues;
+	uint32_t lane;	/* first lane */
+	uint32_t lanes; /* queue q uses lane + q % lanes */
+	bool pinned;
+	bool xsk;
+};
+
+/*
+ * Check the interface, then attach the placement program. Errors: ENODEV no such interface, EBUSY
+ * another program is there, EOPNOTSUPP the driver can't, ERANGE MTU too large, ENOSPC too few
+ * queues, EPERM; xdplace_error() says what to do.
+ */
+int xdplace_attach(struct xdplace *ctx, const char *ifname, const struct xdplace_attach_opts *opts);
+int xdplace_detach(struct xdplace *ctx, const char *ifname);
+/* Copies up to `count` attached interfaces; returns how many there are. */
+int xdplace_interfaces(struct xdplace *ctx, struct xdplace_interface *interfaces, size_t count);
+
+/* What the check before attaching finds; also `xdplace doctor`. */
+struct xdplace_finding {
+	bool fatal;
+	char what[96];	  /* "large-receive-offload is on" */
+	char remedy[160]; /* "ethtool -K eth0 lro off" */
+};
+/* Returns the number of findings, of which up to `count` are copied. */
+int xdplace_check_interface(const char *ifname, enum xdplace_mode mode, struct xdplace_finding *findings,
+			    size_t count);
+
+/* ---- rule (xdplace-rule(3)) ---- */
+
+/*
+ * RULE := [ tap | take ] [ stream | whole ] MATCH...
+ * MATCH := ip | ip6 | tcp | udp | [ src | dst ] host ADDR | [ src | dst ] net ADDR/BITS
+ *	  | [ src | dst ] port N[-M] | vlan [ID] | vni [ID] | gre [KEY] | any
+ * Default: tap stream. Without src or dst both directions match.
+ * On a syntax error returns -EINVAL and sets *where to the offset of the fault in text.
+ */
+int xdplace_rule_parse(const char *text, struct xp_rule *rule, size_t *where);
+/* Writes the rule as xdplace_rule_parse() reads it; returns its length. */
+int xdplace_rule_format(const struct xp_rule *rule, char *text, size_t size);
+/* Returns the rule's id. Errors: ENOSPC more than XP_MAX_RULES. */
+int xdplace_rule_add(struct xdplace *ctx, const struct xp_rule *rule);
+int xdplace_rule_del(struct xdplace *ctx, uint32_t id); /* ENOENT */
+/* Copies up to `count` rules in order; returns how many there are. */
+int xdplace_rules(struct xdplace *ctx, struct xp_rule *rules, size_t count);
+
+/* ---- flow (xdplace-flow(3)) ---- */
+
+struct xdplace_flow_opts {
+	size_t size;
+	bool take;	     /* as rule `take` [tap] */
+	uint32_t lane;	     /* home lane */
+	uint64_t own_start;  /* stream offset at which the own area begins */
+	uint32_t own_length; /* bytes, a multiple of the area size; 0: no own area */
+	uint32_t own_address; /* UMEM offset, a multiple of the area size, within own_size */
+};
+/* Expect a flow: its packets are placed without a rule. Returns 0, *handle set. EEXIST, ENOSPC. */
+int xdplace_flow_add(struct xdplace *ctx, const union xp_key *key, bool v6,
+		     const struct xdplace_flow_opts *opts, uint32_t *handle);
+/* Ends the flow; its lane gets the completion that says so. ENOENT: no such flow (any more). */
+int xdplace_flow_del(struct xdplace *ctx, uint32_t handle);
+/* Give a flow its own area (R10). EBUSY: bytes from own_start on were placed already. */
+int xdplace_flow_own(struct xdplace *ctx, uint32_t handle, const struct xdplace_flow_opts *opts);
+int xdplace_flow_find(struct xdplace *ctx, const union xp_key *key, bool v6, uint32_t *handle);
+/* A copy of its state, taken while packets may change it. ENOENT if the handle has gone. */
+int xdplace_flow_get(struct xdplace *ctx, uint32_t handle, struct xp_flow *flow);
+/* Calls fn for each flow that is not free until it returns non-zero; returns that. */
+int xdplace_flow_each(struct xdplace *ctx, int (*fn)(void *arg, const struct xp_flow *flow), void *arg);
+/* "tcp 10.0.0.1:80 > 10.0.0.2:4711 vlan 7"; returns its length. */
+int xdplace_key_format(const union xp_key *key, bool v6, char *text, size_t size);
+/* The same text read back; -EINVAL and *where as for rules. */
+int xdplace_key_parse(const char *text, union xp_key *key, bool *v6, size_t *where);
+void xdplace_key_reverse(const union xp_key *key, bool v6, union xp_key *reverse);
+
+/* ---- lane (xdplace-lane(3)): the consumer ---- */
+
+/*
+ * Become the consumer of a lane. EBUSY: it has one already (also in another process). Areas that
+ * a consumer which died held are offered again.
+ */
+struct xdplace_lane *xdplace_lane_open(struct xdplace *ctx, uint32_t lane);
+void xdplace_lane_close(struct xdplace_lane *lane);
+
+/*
+ * Up to `count` completions that are ready, in order, without waiting. They stay valid, and so
+ * does what they name, until released. Completions come again until they are released, also to
+ * the next consumer of the lane.
+ */
+int xdplace_lane_poll(struct xdplace_lane *lane, struct xp_completion *completions, size_t count);
+/* Finish with the oldest n polled completions: their areas marked XP_RELEASE_* are free again. */
+int xdplace_lane_release(struct xdplace_lane *lane, size_t n);
+/*
+ * Keep the areas of a polled completion (flags XP_RELEASE_*) beyond its release: they are the
+ * caller's until xdplace_area_release(). index counts from the oldest polled completion.
+ */
+int xdplace_lane_keep(struct xdplace_lane *lane, size_t index, uint8_t flags);
+int xdplace_area_release(struct xdplace_lane *lane, uint32_t area);
+/*
+ * Sleep until there are completions: > 0 there are, 0 timeout, -EINTR. timeout_ms < 0: for ever.
+ * Also does the lane's housekeeping (ages).
+ */
+int xdplace_lane_wait(struct xdplace_lane *lane, int timeout_ms);
+/*
+ * For an event loop of the caller's: xdplace_lane_sleep() asks for a wake-up and returns > 0 if
+ * completions are there already; else poll xdplace_lane_fd() for POLLIN, then
+ * xdplace_lane_awake().
+ */
+int xdplace_lane_fd(struct xdplace_lane *lane);
+int xdplace_lane_sleep(struct xdplace_lane *lane);
+void xdplace_lane_awake(struct xdplace_lane *lane);
+/* End aged flows, give up aged holes; call now and then where xdplace_lane_wait() is not used. */
+int xdplace_lane_tick(struct xdplace_lane *lane);
+/* End all flows of the lane, giving up their holes (end of a capture). */
+int xdplace_lane_flush(struct xdplace_lane *lane);
+
+/* The header (or whole small packet), NULL if there is none; *len bytes. */
+const void *xdplace_header(const struct xdplace *ctx, const struct xp_completion *c, size_t *len);
+/* The data as one or two pieces; returns how many. Offsets are checked against the UMEM. */
+int xdplace_data(const struct xdplace *ctx, const struct xp_completion *c, struct iovec iov[2]);
+/* True for completions that tell of stream data in sequence. */
+static inline bool xdplace_in_sequence(const struct xp_completion *c)
+{
+	return c->data_len && !(c->flags & (XP_GAP | XP_FRAME)) &&
+	       (c->opcode == XP_APPEND || c->opcode == XP_LAST || c->opcode == XP_FIRST ||
+		c->opcode == XP_REPLACE);
+}
+
+/* ---- area (xdplace-area(3)) ---- */
+
+enum xdplace_area_state {
+	XDPLACE_AREA_FREE,     /* offered in a free ring */
+	XDPLACE_AREA_PLACING,  /* the XDP program's */
+	XDPLACE_AREA_CONSUMER, /* named by completions not yet released, or kept */
+	XDPLACE_AREA_OWN,      /* in the range for own areas (R10) */
+	XDPLACE_AREA_GUARD,    /* last of a bank, never used */
+	XDPLACE_AREA_XSK,      /* with an AF_XDP socket */
+	XDPLACE_AREA_LOST,     /* none of these: a leak */
+	XDPLACE_AREA_TWICE,    /* more than one of these: user space offered it twice */
+	XDPLACE_AREA_STATES
+};
+struct xdplace_audit {
+	uint32_t state[XDPLACE_AREA_STATES]; /* areas in each state */
+	uint32_t kind[XP_AREA_KINDS];	     /* of those the program places into, by kind */
+};
+/* Account for every area. Exact while nothing moves; areas in motion are looked at again. */
+int xdplace_audit(struct xdplace *ctx, struct xdplace_audit *audit);
+/* State of one area, and what the program says of it (XP_AREA_KIND, XP_AREA_OWNER). */
+int xdplace_area_get(struct xdplace *ctx, uint32_t area, enum xdplace_area_state *state, uint32_t *kind);
+const char *xdplace_area_state_name(enum xdplace_area_state state);
+const char *xdplace_area_kind_name(enum xp_area_kind kind);
+
+/* ---- statistics (xdplace-stats(3)) ---- */
+
+/* Sums over CPUs; lane XP_NONE: over lanes too. */
+int xdplace_stats(struct xdplace *ctx, uint32_t lane, struct xp_counters *counters);
+const char *xdplace_opcode_name(unsigned opcode);
+const char *xdplace_opcode_meaning(unsigned opcode);
+const char *xdplace_reason_name(unsigned reason);
+const char *xdplace_reason_meaning(unsigned reason);
+
+/* ---- packets without a device (R18, xdplace-run(3)) ---- */
+
+/* Give the program one frame as if it came in on `lane`; returns the XDP action or -errno. */
+int xdplace_run(struct xdplace *ctx, uint32_t lane, const void *frame, size_t len);
+
+/* ---- what the machine can do (xdplace doctor) ---- */
+
+enum xdplace_check_state { XDPLACE_CHECK_OK, XDPLACE_CHECK_WARN, XDPLACE_CHECK_FAIL };
+struct xdplace_check {
+	const char *name;	/* "af_xdp_umem" */
+	enum xdplace_check_state state;
+	char detail[160];
+	char remedy[160];
+};
+/* Returns the number of checks, of which up to `count` are copied. */
+int xdplace_check_kernel(struct xdplace_check *checks, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
