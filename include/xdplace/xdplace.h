@@ -153,13 +153,16 @@ int xdplace_check_interface(const char *ifname, enum xdplace_mode mode, struct x
 /*
  * RULE := [ tap | take ] [ stream | whole ] MATCH...
  * MATCH := ip | ip6 | tcp | udp | [ src | dst ] host ADDR | [ src | dst ] net ADDR/BITS
- *	  | [ src | dst ] port N[-M] | vlan [ID] | vni [ID] | gre [KEY] | any
+ *	  | [ src | dst ] port N[-M] | vlan [ID] | qinq [OUTER.INNER] | vxlan [VNI]
+ *	  | geneve [VNI] | gre [KEY] | ipip | any
  * Default: tap stream. Without src or dst both directions match.
  * On a syntax error returns -EINVAL and sets *where to the offset of the fault in text.
  */
 int xdplace_rule_parse(const char *text, struct xp_rule *rule, size_t *where);
 /* Writes the rule as xdplace_rule_parse() reads it; returns its length. */
 int xdplace_rule_format(const struct xp_rule *rule, char *text, size_t size);
+/* 1: a `take` rule that would keep ssh to an address of this machine from the stack. */
+int xdplace_rule_takes_management(const struct xp_rule *rule);
 /* Returns the rule's id. Errors: ENOSPC more than XP_MAX_RULES. */
 int xdplace_rule_add(struct xdplace *ctx, const struct xp_rule *rule);
 int xdplace_rule_del(struct xdplace *ctx, uint32_t id); /* ENOENT */
