@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * load_object - does this kernel's verifier accept the programs?
+ *
+ * In: the BPF object in its skeleton; arguments: names of the shapes below to try [all].
+ * Out: a line for each shape and program, "ok load SHAPE PROGRAM: ..." or "not ok ...", the latter
+ * followed by the end of the verifier's log as comment lines ("# ...").
+ * Promises: touches no interface, pins nothing, and needs neither the library nor AF_XDP, so that
+ * what fails here is the verifier's doing. Exit code 0 if all were accepted, 1 if not, 2 for usage.
+ *
+ * What is switched off by a knob is dead code for the verifier, and what it sees of sizes are
+ * constants. So each program is loaded in several shapes.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <xdplace/abi.h>
+#include "cursor.h"
+#include "xdplace.skel.h"
+
+#define LOG_STATS 4u	    /* BPF_LOG_STATS of the kernel: one line, no trace */
+#define LOG_TRACE (4u | 1u) /* and every instruction looked at */
+#define STATS_SIZE (64u << 10)
+#define TRACE_SIZE (768u << 20) /* a log that does not fit loses its end, which is what counts */
+#define TAIL_LINES 80u
+
+struct shape {
+	const char *name;
+	__u32 knobs;
+	__u32 protocols;
+	__u32 lanes;
+	__u32 area_shift;
+	__u32 bank_shift;
+	__u32 banks;
+	__u32 window;
+	__u32 threshold;
+};
+
+#define KNOBS (XP_KNOB_CHECKSUM | XP_KNOB_PICKUP)
+#define PLAIN (XP_P_IPV4 | XP_P_IPV6 | XP_P_TCP | XP_P_UDP)
+
+static const struct shape shapes[] = {
+	{"default", KNOBS, XP_P_ALL, 1, 12, 26, 1, 256, 256},
+	{"lanes2", KNOBS, XP_P_ALL, 2, 12, 26, 1, 256, 256},
+	{"nocsum", XP_KNOB_PICKUP, XP_P_ALL, 1, 12, 26, 1, 256, 256},
+	{"nopickup", XP_KNOB_CHECKSUM, XP_P_ALL, 1, 12, 26, 1, 256, 256},
+	{"xsk", KNOBS | XP_KNOB_XSK, XP_P_ALL, 2, 12, 26, 1, 256, 256},
+	{"large", KNOBS, XP_P_ALL, 2, 15, 28, 1, 32, XP_MAX_THRESHOLD},
+	{"small", KNOBS, XP_P_ALL, 1, 12, 20, 4, 16, XP_MIN_THRESHOLD},
+	{"plain", KNOBS, PLAIN, 1, 12, 26, 1, 256, 256},
+};
+#define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level != LIBBPF_WARN || !getenv("LOAD_OBJECT_VERBOSE"))
+		return 0;
+	return vfprintf(stderr, format, args);
+}
+
+static __u32 areas(const struct shape *shape)
+{
+	return shape->banks << (shape->bank_shift - shape->area_shift);
+}
+
+static void configure(struct xp_config *config, const struct shape *shape)
+{
+	*config = (struct xp_config){
+		.abi = XP_ABI,
+		.knobs = shape->knobs,
+		.protocols = shape->protocols,
+		.lanes = shape->lanes,
+		.area_shift = shape->area_shift,
+		.areas = areas(shape),
+		.bank_shift = shape->bank_shift,
+		.banks = shape->banks,
+		.ring = 4096,
+		.hot = 16,
+		.cold = areas(shape) / XP_FREE_GROUP,
+		.flows = 16384 / shape->lanes,
+		.early = 256 / shape->lanes,
+		.window = shape->window,
+		.threshold = shape->threshold,
+		.csum_step = 512,
+		.flow_ticks = 75000,
+		.closed_ticks = 1250,
+		.hole_ticks = 2500,
+		.tick_us = 4000,
+		.name = "load_object",
+	};
+}
+
+static int size_maps(struct xdplace_bpf *skel, const struct xp_config *config)
+{
+	const struct {
+		struct bpf_map *map;
+		__u32 entries;
+	} sizes[] = {
+		{skel->maps.xp_umem, config->banks},
+		{skel->maps.xp_lanes, config->lanes},
+		{skel->maps.xp_ring, config->lanes * config->ring},
+		{skel->maps.xp_free, config->lanes * (config->hot + config->cold)},
+		{skel->maps.xp_cursors, config->lanes},
+		{skel->maps.xp_flows4, config->lanes * config->flows},
+		{skel->maps.xp_flows6, config->lanes * config->flows},
+		{skel->maps.xp_flow, config->lanes * config->flows},
+		{skel->maps.xp_early, config->lanes * config->early},
+		{skel->maps.xp_areas, config->areas},
+		{skel->maps.xp_reasons, config->lanes},
+	};
+	int err;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		err = bpf_map__set_max_entries(sizes[i].map, sizes[i].entries);
+		if (err)
+			return err;
+	}
+	return bpf_map__set_value_size(skel->maps.xp_umem, 1u << config->bank_shift);
+}
+
+/* The number behind `word` in the verifier's last line, or -1. */
+static long statistic(const char *log, const char *word)
+{
+	const char *line = strstr(log, "\nprocessed "), *found;
+
+	if (!line && !strncmp(log, "processed ", 10))
+		line = log;
+	found = line ? strstr(line, word) : NULL;
+	return found ? strtol(found + strlen(word), NULL, 10) : -1;
+}
+
+static void print_tail(const char *log)
+{
+	const char *end = log + strlen(log), *start = end;
+	unsigned int lines = 0;
+
+	while (start > log && lines <= TAIL_LINES)
+		lines += *--start == '\n';
+	while (start < end) {
+		size_t length = strcspn(start, "\n");
+
+		if (length)
+			printf("# %.*s\n", (int)length, start);
+		start += length + 1;
+	}
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* Load program number `index` alone, so that each is judged whatever becomes of the others. */
+static int load(const struct shape *shape, int index, __u32 level, char *log, size_t size,
+		const char **name)
+{
+	struct xdplace_bpf *skel = xdplace_bpf__open();
+	struct bpf_program *prog;
+	int i = 0, err;
+
+	if (!skel)
+		return -errno;
+	*name = NULL;
+	bpf_object__for_each_program(prog, skel->obj)
+	{
+		bpf_program__set_autoload(prog, i == index);
+		if (i++ != index)
+			continue;
+		*name = strdup(bpf_program__name(prog));
+		bpf_program__set_log_level(prog, level);
+		bpf_program__set_log_buf(prog, log, size);
+	}
+	log[0] = 0;
+	configure((struct xp_config *)&skel->rodata->xp_config, shape);
+	err = *name ? size_maps(skel, (struct xp_config *)&skel->rodata->xp_config) : -ENOENT;
+	if (!err)
+		err = xdplace_bpf__load(skel);
+	xdplace_bpf__destroy(skel);
+	return err;
+}
+
+/*
+ * A program's first failure is told with its whole trace, later ones with the verifier's last
+ * words, which `log` holds already: the trace of a large program takes minutes in a guest.
+ */
+static void complain(const struct shape *shape, int index, const char *log)
+{
+	static __u64 traced;
+	const char *name;
+	char *trace;
+
+	if (traced & 1ull << index) {
+		print_tail(log);
+		return;
+	}
+	traced |= 1ull << index;
+	trace = mmap(NULL, TRACE_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (trace == MAP_FAILED)
+		return;
+	load(shape, index, LOG_TRACE, trace, TRACE_SIZE, &name);
+	print_tail(trace);
+	munmap(trace, TRACE_SIZE);
+	free((char *)name);
+}
+
+/* Returns 1 accepted, 0 refused, -ENOENT no such program. */
+static int judge(const struct shape *shape, int index)
+{
+	static char log[STATS_SIZE];
+	double begin = now();
+	const char *name;
+	int err = load(shape, index, LOG_STATS, log, sizeof(log), &name);
+
+	if (!name)
+		return err;
+	if (err)
+		printf("not ok load %s %s: %s\n", shape->name, name, strerror(-err));
+	else
+		printf("ok load %s %s: %ld instructions, %ld states, %ld at the peak, %.1f s\n",
+		       shape->name, name, statistic(log, "processed "),
+		       statistic(log, "total_states "), statistic(log, "peak_states "),
+		       now() - begin);
+	if (err)
+		complain(shape, index, log);
+	fflush(stdout);
+	free((char *)name);
+	return !err;
+}
+
+static int judge_shape(const struct shape *shape)
+{
+	int all = 1, result;
+
+	for (int i = 0; (result = judge(shape, i)) >= 0; i++)
+		all &= result;
+	if (result != -ENOENT)
+		printf("not ok load %s: %s\n", shape->name, strerror(-result));
+	return all && result == -ENOENT;
+}
+
+static const struct shape *find_shape(const char *name)
+{
+	for (size_t i = 0; i < SHAPES; i++) {
+		if (!strcmp(shapes[i].name, name))
+			return &shapes[i];
+	}
+	return NULL;
+}
+
+static int usage(const char *wrong)
+{
+	fprintf(stderr, "load_object: no shape %s; there are", wrong);
+	for (size_t i = 0; i < SHAPES; i++)
+		fprintf(stderr, " %s", shapes[i].name);
+	fprintf(stderr, "\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	int all = 1;
+
+	libbpf_set_print(quiet);
+	for (int i = 1; i < argc; i++) {
+		if (!find_shape(argv[i]))
+			return usage(argv[i]);
+		all &= judge_shape(find_shape(argv[i]));
+	}
+	for (size_t i = 0; argc == 1 && i < SHAPES; i++)
+		all &= judge_shape(&shapes[i]);
+	return !all;
+}
