@@ -3,6 +3,7 @@
 # make            library, CLI, BPF object, examples
 # make check      as root: install what is missing, build, run all tests
 # make demo       as root: install what is missing, build, show real traffic being placed
+# make check-kernels  boot Debian's 6.1 and 6.12 in QEMU and try there what was built
 # make bench      as root: measure (CASES=... for a part)
 # make install    DESTDIR, PREFIX
 # make lint       formatting, warnings of two compilers, scripts, man pages, verifier counts
@@ -35,19 +36,20 @@ EXAMPLES := $(patsubst user/examples/%.c,$(BUILD)/examples/%,$(wildcard user/exa
 HOST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/host/*.c))
 PROG_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/prog/*.c))
 NET_TOOLS := $(patsubst tests/net/%.c,$(BUILD)/tests/%,$(wildcard tests/net/*.c))
+KERNEL_TOOLS := $(patsubst tests/kernels/%.c,$(BUILD)/tests/%,$(wildcard tests/kernels/*.c))
 BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 
 STATIC := $(BUILD)/libxdplace.a
 SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
 
-.PHONY: all lib cli examples tests bench-build check demo bench install clean lint dependencies
+.PHONY: all lib cli examples tests bench-build check check-kernels demo bench install clean lint dependencies
 all: lib cli examples
 
 lib: $(STATIC) $(SHARED) $(BUILD)/xdplace.pc
 cli: $(BUILD)/xdplace
 examples: $(EXAMPLES)
-tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS)
+tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS) $(KERNEL_TOOLS)
 bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench)
 
 $(BUILD)/xdplace.bpf.o: bpf/xdplace.bpf.c $(wildcard bpf/*.h include/xdplace/*.h)
@@ -88,6 +90,10 @@ $(BUILD)/tests/prog: $(PROG_OBJ) $(STATIC)
 $(BUILD)/tests/%: tests/net/%.c $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ $(STATIC) $(LIB_LIBS) -lpthread
+# These need the BPF object and not the library: what they tell is of the kernel alone.
+$(KERNEL_TOOLS): $(BUILD)/tests/%: tests/kernels/%.c $(BUILD)/xdplace.skel.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ -lbpf -lelf -lz
 
 $(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard tests/bench/*.h bpf/*.h include/xdplace/*.h)
 	@mkdir -p $(@D)
@@ -102,6 +108,9 @@ dependencies:
 check: dependencies
 	@$(MAKE) --no-print-directory tests
 	@scripts/check.sh
+check-kernels: dependencies
+	@$(MAKE) --no-print-directory tests
+	@scripts/kernels.sh -b $(BUILD)
 demo: dependencies
 	@$(MAKE) --no-print-directory all
 	@scripts/demo.sh
