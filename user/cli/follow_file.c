@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * follow_file.c - in: pieces of a stream. Out: the same bytes at the end of its file.
+ *
+ * A file is made with the first byte of its flow and truncates what an earlier run left there;
+ * within a run no two flows share one. There may be more flows than descriptors: the file that
+ * was not written to for longest is closed, and opened again when its flow goes on.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "follow.h"
+
+void follow_fail(struct follow *follow, const char *name, const char *what, int err)
+{
+	pthread_mutex_lock(&follow->lock);
+	if (!atomic_load(&follow->failed)) {
+		snprintf(follow->failure, sizeof(follow->failure), "%s%s%s%s%s: %s", what,
+			 name ? " " : "", name ? follow->path : "", name ? "/" : "",
+			 name ? name : "", strerror(err));
+		atomic_store(&follow->failed, true);
+	}
+	pthread_mutex_unlock(&follow->lock);
+}
+
+/* ---- names ---- */
+
+static void vnet_suffix(const union xp_key *key, bool v6, char *text, size_t size)
+{
+	uint32_t id = v6 ? key->v6.vnet : key->v4.vnet;
+
+	text[0] = 0;
+	switch (v6 ? key->v6.vnet_kind : key->v4.vnet_kind) {
+	case XP_VNET_NONE:
+		break;
+	case XP_VNET_VLAN:
+		snprintf(text, size, "@vlan%u", id);
+		break;
+	case XP_VNET_QINQ:
+		snprintf(text, size, "@vlan%u.%u", id >> 12, id & 0xfff);
+		break;
+	case XP_VNET_VXLAN:
+		snprintf(text, size, "@vxlan%u", id);
+		break;
+	case XP_VNET_GENEVE:
+		snprintf(text, size, "@geneve%u", id);
+		break;
+	case XP_VNET_GRE:
+		snprintf(text, size, "@gre%u", id);
+		break;
+	default:
+		snprintf(text, size, "@ipip");
+		break;
+	}
+}
+
+static void base_name(const struct follow_stream *stream, char *text, size_t size)
+{
+	const union xp_key *key = &stream->key;
+	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN], vnet[32];
+	int family = stream->v6 ? AF_INET6 : AF_INET;
+	const void *from = stream->v6 ? (const void *)key->v6.src : &key->v4.src;
+	const void *to = stream->v6 ? (const void *)key->v6.dst : &key->v4.dst;
+
+	if (!stream->known) {
+		snprintf(text, size, "flow_%08x", stream->handle);
+		return;
+	}
+	vnet_suffix(key, stream->v6, vnet, sizeof(vnet));
+	snprintf(text, size, "%s_%s_%u-%s_%u%s",
+		 (stream->v6 ? key->v6.proto : key->v4.proto) == IPPROTO_TCP ? "tcp" : "udp",
+		 inet_ntop(family, from, src, sizeof(src)),
+		 ntohs(stream->v6 ? key->v6.sport : key->v4.sport),
+		 inet_ntop(family, to, dst, sizeof(dst)),
+		 ntohs(stream->v6 ? key->v6.dport : key->v4.dport), vnet);
+}
+
+/* How often this name was used, this time included; 0: no memory. */
+static uint32_t use_name(struct follow *follow, const char *name)
+{
+	struct follow_used **bucket, *used;
+	size_t size = strlen(name) + 1;
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	const char *p;
+
+	for (p = name; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	bucket = &follow->names[hash % FOLLOW_BUCKETS];
+	for (used = *bucket; used; used = used->next) {
+		if (!strcmp(used->name, name))
+			return ++used->count;
+	}
+	used = malloc(sizeof(*used) + size);
+	if (!used)
+		return 0;
+	memcpy(used->name, name, size);
+	used->count = 1;
+	used->next = *bucket;
+	*bucket = used;
+	return 1;
+}
+
+static int give_name(struct follow *follow, struct follow_stream *stream)
+{
+	char name[FOLLOW_NAME];
+	uint32_t number;
+	size_t len;
+
+	base_name(stream, name, sizeof(name));
+	pthread_mutex_lock(&follow->lock);
+	number = use_name(follow, name);
+	pthread_mutex_unlock(&follow->lock);
+	len = strlen(name);
+	if (number > 1)
+		snprintf(name + len, sizeof(name) - len, ".%u", number);
+	stream->name = number ? strdup(name) : NULL;
+	return stream->name ? 0 : -ENOMEM;
+}
+
+void follow_free_names(struct follow *follow)
+{
+	struct follow_used *used;
+	uint32_t i;
+
+	for (i = 0; i < FOLLOW_BUCKETS; i++) {
+		while ((used = follow->names[i])) {
+			follow->names[i] = used->next;
+			free(used);
+		}
+	}
+}
+
+/* ---- descriptors ---- */
+
+static void close_file(struct follow_worker *worker, struct follow_stream *stream)
+{
+	int err;
+
+	TAILQ_REMOVE(&worker->open, stream, open);
+	worker->open_count--;
+	/* Some file systems tell only now that they had no room. */
+	err = close(stream->fd) ? errno : 0;
+	stream->fd = -1;
+	if (err && err != EINTR)
+		follow_fail(worker->follow, stream->name, "close", err);
+}
+
+void follow_close(struct follow_worker *worker, struct follow_stream *stream)
+{
+	if (stream->fd >= 0)
+		close_file(worker, stream);
+}
+
+static int open_file(struct follow_worker *worker, const char *name, int flags)
+{
+	int fd;
+
+	do {
+		fd = openat(worker->follow->dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags,
+			    0644);
+		if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+			return fd >= 0 ? fd : -errno;
+		/* Descriptors went elsewhere: make do with fewer. */
+		if (!worker->open_count)
+			return -errno;
+		worker->open_limit = worker->open_count;
+		close_file(worker, TAILQ_FIRST(&worker->open));
+	} while (1);
+}
+
+static int need_file(struct follow_worker *worker, struct follow_stream *stream)
+{
+	bool made = stream->name;
+	int fd, err;
+
+	if (stream->fd >= 0) {
+		TAILQ_REMOVE(&worker->open, stream, open);
+		TAILQ_INSERT_TAIL(&worker->open, stream, open);
+		return 0;
+	}
+	if (!made) {
+		err = give_name(worker->follow, stream);
+		if (err)
+			return err;
+	}
+	while (worker->open_count && worker->open_count >= worker->open_limit)
+		close_file(worker, TAILQ_FIRST(&worker->open));
+	fd = open_file(worker, stream->name, made ? O_APPEND : O_CREAT | O_TRUNC);
+	if (fd < 0)
+		return fd;
+	stream->fd = fd;
+	TAILQ_INSERT_TAIL(&worker->open, stream, open);
+	worker->open_count++;
+	if (!made)
+		atomic_fetch_add_explicit(&worker->files, 1, memory_order_relaxed);
+	return 0;
+}
+
+/* Step over `done` bytes that a short write has written. */
+static int skip(struct iovec **iov, int count, size_t done)
+{
+	while (count && done >= (*iov)->iov_len) {
+		done -= (*iov)->iov_len;
+		(*iov)++;
+		count--;
+	}
+	if (count) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + done;
+		(*iov)->iov_len -= done;
+	}
+	return count;
+}
+
+int follow_write(struct follow_worker *worker, struct follow_stream *stream, struct iovec *iov,
+		 int count)
+{
+	ssize_t done;
+	int err;
+
+	err = need_file(worker, stream);
+	if (err) {
+		follow_fail(worker->follow, stream->name, "open", -err);
+		return -1;
+	}
+	while (count) {
+		done = writev(stream->fd, iov, count < IOV_MAX ? count : IOV_MAX);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0) {
+			follow_fail(worker->follow, stream->name, "write to", errno);
+			return -1;
+		}
+		stream->bytes += (uint64_t)done;
+		count = skip(&iov, count, (size_t)done);
+	}
+	return 0;
+}
