@@ -80,7 +80,7 @@ static void on_signal(int signo)
 	stop = signo;
 }
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "injector: %s: %s\n", what, strerror(errno));
 	exit(1);

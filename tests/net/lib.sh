@@ -30,6 +30,7 @@ export LC_ALL=C
 export PATH=$PATH:/usr/sbin:/sbin
 
 PREFIX=xpt-$$
+CONTEXT=$PREFIX
 # shellcheck disable=SC2034  # for the tests
 CLIENT4=10.77.0.2 CLIENT6=fd77::2
 SERVER4=10.77.0.1 SERVER6=fd77::1
@@ -448,7 +449,7 @@ follow_start()
 	shift 5
 	rm -rf "${WORK:?}/$name"
 	mkdir "$WORK/$name"
-	spawn_in "$name" "$role" "$XDPLACE" follow -o "$WORK/$name" --json -m "$mode" \
+	spawn_in "$name" "$role" "$XDPLACE" follow -n "$CONTEXT-${name:0:3}" -o "$WORK/$name" --json -m "$mode" \
 		--rule "$rule" "${FOLLOW_OPTIONS[@]}" "$@" "$interface"
 	if ! wait_ready "$name" 15 has_program "$role" "$interface"; then
 		no "follow did not attach to $interface: $(tail -n 3 "$WORK/$name.err")"
