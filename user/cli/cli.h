@@ -89,7 +89,8 @@ struct cli {
 extern struct cli cli;
 
 /* Values of options; `option` is "--umem-size", for the message. All end the process if bad. */
-uint64_t cli_size(const char *option, const char *text);			       /* 64M */
+uint64_t cli_size(const char *option, const char *text);   /* 64M */
+uint32_t cli_size32(const char *option, const char *text); /* the same */
 uint64_t cli_number(const char *option, const char *text, uint64_t min, uint64_t max); /* 0x too */
 uint32_t cli_age(const char *option, const char *text); /* 500ms, 30s, 5m, never; to ms */
 
@@ -117,6 +118,9 @@ int cli_finish(int code);
 const char *cli_human(uint64_t bytes, char *text, size_t size);
 /* 61000 -> "1m01s" */
 const char *cli_human_ms(uint64_t ms, char *text, size_t size);
+
+/* Words as one text with blanks between; ends the process if there is no memory. */
+char *cli_join(char **words, int count);
 
 /* ---- stopping (message.c) ---- */
 
@@ -184,6 +188,7 @@ void json_line(struct json_object *document);
 struct json_object *json_flow(const struct xdplace *ctx, const struct xp_flow *flow);
 struct json_object *json_completion(const struct xdplace *ctx, const struct xp_completion *c);
 struct json_object *json_rule(const struct xp_rule *rule);
+struct json_object *json_interface(const struct xdplace_interface *interface);
 
 /* ---- flows (flow_text.c) ---- */
 

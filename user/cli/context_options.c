@@ -119,11 +119,11 @@ static void add_rule(struct context_options *options, const char *text)
 /* Bytes for a field of 32 bits; the library knows the limits. 0 would mean the default: refuse. */
 static uint32_t size32(const char *option, const char *text)
 {
-	uint64_t value = cli_size(option, text);
+	uint32_t value = cli_size32(option, text);
 
-	if (!value || value > UINT32_MAX)
-		cli_usage("%s %s: out of range", option, text);
-	return (uint32_t)value;
+	if (!value)
+		cli_usage("%s 0: out of range", option);
+	return value;
 }
 
 static uint64_t size64(const char *option, const char *text)
@@ -131,7 +131,7 @@ static uint64_t size64(const char *option, const char *text)
 	uint64_t value = cli_size(option, text);
 
 	if (!value)
-		cli_usage("%s %s: out of range", option, text);
+		cli_usage("%s 0: out of range", option);
 	return value;
 }
 
@@ -256,6 +256,14 @@ void context_rule(const char *text, struct xp_rule *rule)
 
 	if (xdplace_rule_parse(text, rule, &where))
 		cli_syntax("rule", text, where);
+}
+
+void context_keep_management(const char *text, const struct xp_rule *rule, bool force)
+{
+	if (!force && xdplace_rule_takes_management(rule))
+		cli_usage("rule '%s' would keep ssh to this machine from its stack: narrow it "
+			  "(tcp port 80), use 'tap', or say --force if that is meant",
+			  text);
 }
 
 const char *context_mode_name(enum xdplace_mode mode)

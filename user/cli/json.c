@@ -184,3 +184,18 @@ struct json_object *json_rule(const struct xp_rule *rule)
 	json_add_string(object, "rule", text);
 	return object;
 }
+
+struct json_object *json_interface(const struct xdplace_interface *interface)
+{
+	struct json_object *object = json_add_object(NULL, NULL);
+
+	json_add_string(object, "name", interface->name);
+	json_add_u64(object, "ifindex", interface->ifindex);
+	json_add_string(object, "mode", context_mode_name(interface->mode));
+	json_add_u64(object, "queues", interface->queues);
+	json_add_u64(object, "lane", interface->lane);
+	json_add_u64(object, "lanes", interface->lanes);
+	json_add_bool(object, "pinned", interface->pinned);
+	json_add_bool(object, "xsk", interface->xsk);
+	return object;
+}

@@ -31,7 +31,8 @@ static const struct cli_verb verbs[] = {
 	 "which packets are placed, and how",
 	 "RULE: [tap|take] [stream|whole] MATCH...\n"
 	 "MATCH: ip | ip6 | tcp | udp | [src|dst] host ADDR | [src|dst] net ADDR/BITS |\n"
-	 "       [src|dst] port N[-M] | vlan [ID] | vni [ID] | gre [KEY] | any\n"
+	 "       [src|dst] port N[-M] | vlan [ID] | qinq [OUTER.INNER] | vxlan [VNI] |\n"
+	 "       geneve [VNI] | gre [KEY] | ipip | any\n"
 	 "The first rule that matches decides."},
 	{"flow", verb_flow,
 	 "[list]\n"

@@ -183,3 +183,22 @@ const char *cli_human_ms(uint64_t ms, char *text, size_t size)
 		snprintf(text, size, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
 	return text;
 }
+
+char *cli_join(char **words, int count)
+{
+	size_t size = 1;
+	char *text;
+	int i;
+
+	for (i = 0; i < count; i++)
+		size += strlen(words[i]) + 1;
+	text = calloc(1, size);
+	if (!text)
+		exit(cli_errno(ENOMEM, "join words"));
+	for (i = 0; i < count; i++) {
+		strcat(text, words[i]);
+		if (i + 1 < count)
+			strcat(text, " ");
+	}
+	return text;
+}

@@ -252,6 +252,15 @@ uint64_t cli_size(const char *option, const char *text)
 	return value << shift;
 }
 
+uint32_t cli_size32(const char *option, const char *text)
+{
+	uint64_t value = cli_size(option, text);
+
+	if (value > UINT32_MAX)
+		cli_usage("%s %s: must be below 4G", option, text);
+	return (uint32_t)value;
+}
+
 uint32_t cli_age(const char *option, const char *text)
 {
 	static const struct {
