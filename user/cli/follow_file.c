@@ -44,7 +44,7 @@ static void vnet_suffix(const union xp_key *key, bool v6, char *text, size_t siz
 		snprintf(text, size, "@vlan%u", id);
 		break;
 	case XP_VNET_QINQ:
-		snprintf(text, size, "@vlan%u.%u", id >> 12, id & 0xfff);
+		snprintf(text, size, "@qinq%u.%u", id >> 12, id & 0xfff);
 		break;
 	case XP_VNET_VXLAN:
 		snprintf(text, size, "@vxlan%u", id);

@@ -7,12 +7,11 @@
  * The flows of a context that somebody else made go on: they are reported as open.
  */
 #include <errno.h>
-#include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "attached.h"
 #include "cli.h"
 #include "follow.h"
 
@@ -26,8 +25,7 @@ struct living {
 	const struct follow_options *options;
 	struct follow_worker *workers;
 	uint32_t count;
-	struct xdplace_interface *interfaces;
-	int interface_count;
+	struct attached attached;
 	uint64_t start_ms, busy_ms, shown_ms;
 	uint64_t packets;
 };
@@ -113,39 +111,6 @@ static int start_workers(struct living *living)
 	return 0;
 }
 
-static int find_interfaces(struct living *living)
-{
-	int count = xdplace_interfaces(living->follow->ctx, NULL, 0);
-
-	if (count < 0)
-		return cli_error(count, "list interfaces");
-	living->interfaces = calloc((size_t)count + 1, sizeof(*living->interfaces));
-	if (!living->interfaces)
-		return cli_errno(-ENOMEM, "list interfaces");
-	count = xdplace_interfaces(living->follow->ctx, living->interfaces, (size_t)count);
-	if (count < 0)
-		return cli_error(count, "list interfaces");
-	living->interface_count = count;
-	return 0;
-}
-
-/* An interface that was followed has gone: the name for the message, NULL: all are there. */
-static const char *lost_interface(const struct living *living)
-{
-	int i;
-
-	if (!living->options->own) {
-		if (living->interface_count && !xdplace_interfaces(living->follow->ctx, NULL, 0))
-			return living->interfaces[0].name;
-		return NULL;
-	}
-	for (i = 0; i < living->interface_count; i++) {
-		if (if_nametoindex(living->interfaces[i].name) != living->interfaces[i].ifindex)
-			return living->interfaces[i].name;
-	}
-	return NULL;
-}
-
 static bool worker_failed(const struct living *living)
 {
 	uint32_t i;
@@ -191,7 +156,7 @@ static int watch_over(struct living *living)
 
 	while (!cli_stop && !living->follow->failed && !worker_failed(living)) {
 		nanosleep(&nap, NULL);
-		lost = lost_interface(living);
+		lost = attached_lost(&living->attached);
 		if (lost) {
 			cli_warn("interface %s has gone", lost);
 			return CLI_FAILED;
@@ -202,17 +167,6 @@ static int watch_over(struct living *living)
 		show_progress(living, now);
 	}
 	return 0;
-}
-
-static void detach(struct living *living)
-{
-	int i, err;
-
-	for (i = 0; living->options->own && i < living->interface_count; i++) {
-		err = xdplace_detach(living->follow->ctx, living->interfaces[i].name);
-		if (err && err != -ENODEV && err != -ENOENT)
-			cli_error(err, "detach from %s", living->interfaces[i].name);
-	}
 }
 
 static int finish_worker(struct living *living, struct follow_worker *worker)
@@ -241,7 +195,7 @@ int follow_live(struct follow *follow, const struct follow_options *options,
 	uint32_t i;
 	int code, err;
 
-	code = find_interfaces(&living);
+	code = attached_list(&living.attached, follow->ctx, options->own);
 	if (code)
 		return code;
 	follow->progress = isatty(STDERR_FILENO);
@@ -249,7 +203,7 @@ int follow_live(struct follow *follow, const struct follow_options *options,
 	code = start_workers(&living);
 	if (!code)
 		code = watch_over(&living);
-	detach(&living);
+	attached_detach(&living.attached);
 	stop_workers(&living);
 	for (i = 0; i < count; i++) {
 		err = finish_worker(&living, &workers[i]);
@@ -257,6 +211,6 @@ int follow_live(struct follow *follow, const struct follow_options *options,
 	}
 	if (follow->progress)
 		follow_progress_end();
-	free(living.interfaces);
+	attached_free(&living.attached);
 	return code;
 }
