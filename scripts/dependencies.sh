@@ -10,7 +10,7 @@ set -u
 PACKAGES="
 	clang llvm gcc g++ make pkg-config libbpf-dev libxdp-dev bpftool libelf-dev zlib1g-dev
 	libjson-c-dev libpcap-dev libncurses-dev libssl-dev check
-	iproute2 ethtool procps util-linux nginx-light curl iperf3 socat openssl
+	iproute2 iputils-ping ethtool procps util-linux nginx-light curl iperf3 socat openssl
 	openssh-client openssh-server jq xxd
 	clang-format shellcheck mandoc git ca-certificates
 "

@@ -355,6 +355,11 @@ server_of()
 	[ "$1" = 4 ] && echo "$SERVER4" || echo "$SERVER6"
 }
 
+client_of()
+{
+	[ "$1" = 4 ] && echo "$CLIENT4" || echo "$CLIENT6"
+}
+
 # As curl, ssh and socat want it within an address with a port.
 bracketed()
 {
