@@ -102,7 +102,11 @@ _Noreturn void cli_syntax(const char *what, const char *text, size_t where)
 
 	if (where > strlen(text))
 		where = strlen(text);
-	cli_warn("%s: %s", what, *why ? why : "syntax error");
+	/* The library names the kind of text itself. */
+	if (*why)
+		cli_warn("%s", why);
+	else
+		cli_warn("%s: syntax error", what);
 	fprintf(stderr, "  %s\n  %*s^\n", text, (int)where, "");
 	fprintf(stderr, "try 'xdplace %s --help'\n", cli.verb ? cli.verb->name : "");
 	exit(CLI_USAGE);

@@ -23,6 +23,7 @@ static void set_common(void *to, int key, const char *argument)
 {
 	switch (key) {
 	case 'n':
+	case 'p':
 		cli.context = argument;
 		break;
 	case 'j':
@@ -37,6 +38,7 @@ static void set_common(void *to, int key, const char *argument)
 /* -h is handled in here: it needs all sets. */
 static const struct cli_option common_options[] = {
 	{"context", 'n', "NAME", "the context meant, if there are several"},
+	{"pin", 'p', "NAME", "the same as --context"},
 	{"json", 'j', NULL, "print JSON"},
 	{"verbose", 'v', NULL, "say more; twice: messages of library and libbpf"},
 	{"help", 'h', NULL, "this help"},
@@ -166,8 +168,18 @@ static _Noreturn void print_help(const struct parser *parser)
 	exit(cli_finish(CLI_DONE));
 }
 
+/* How many options does this beginning of a name fit? word: "--na" or "--na=value". */
+static size_t count_matches(const struct parser *parser, const char *word)
+{
+	size_t length = strcspn(word + 2, "="), matches = 0, i;
+
+	for (i = 0; i < parser->count; i++)
+		matches += !strncmp(parser->options[i]->name, word + 2, length);
+	return matches;
+}
+
 /* What getopt complains of: ':' a missing argument, '?' a name it can't make sense of. */
-static _Noreturn void complain(int c, const char *word)
+static _Noreturn void complain(const struct parser *parser, int c, const char *word)
 {
 	if (c == ':')
 		cli_usage("option '%s' needs an argument", word);
@@ -175,7 +187,9 @@ static _Noreturn void complain(int c, const char *word)
 		cli_usage("no option '-%c'", optopt);
 	if (optopt >= LONG_VALUE)
 		cli_usage("option '%s' takes no argument", word);
-	cli_usage("no option '%s', or not exactly one", word);
+	if (count_matches(parser, word) > 1)
+		cli_usage("option '%s' may be several: write more of it", word);
+	cli_usage("no option '%s'", word);
 }
 
 int cli_parse(int argc, char **argv, const struct cli_set *sets, size_t count)
@@ -192,7 +206,7 @@ int cli_parse(int argc, char **argv, const struct cli_set *sets, size_t count)
 		if (c < 0)
 			return optind;
 		if (c == ':' || c == '?')
-			complain(c, argv[optind - 1]);
+			complain(&parser, c, argv[optind - 1]);
 		i = c >= LONG_VALUE ? c - LONG_VALUE : find_letter(&parser, c);
 		option = parser.options[i];
 		if (parser.set_of[i] == parser.set_count - 1 && option->key == 'h')
