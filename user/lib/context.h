@@ -121,6 +121,7 @@ int xp_areas_recover(struct xdplace_lane *lane);
 int xp_pin_path(const char *name, const char *file, char *path, size_t size);
 int xp_pin_claim(const char *name); /* makes the directory: EEXIST */
 int xp_pin_all(struct xdplace *ctx);
+int xp_pin_detach(const char *name);			/* what link_* attach */
 int xp_pin_open(struct xdplace *ctx, const char *name); /* opens all that is pinned */
 /* Calls fn with each file of the directory (NULL: each context) until it returns non-zero. */
 int xp_pin_each(const char *name, int (*fn)(void *arg, const char *file), void *arg);
@@ -136,6 +137,7 @@ int xp_links(uint32_t lanes_id, bool detach);
 struct xdplace *xp_context_new(xdplace_log_fn log, void *arg);
 int xp_context_map(struct xdplace *ctx); /* mmap what is shared */
 int xp_map_id(int fd, uint32_t *id);
+int xp_context_config(struct xdplace *ctx); /* reads and checks it: EPROTO another version */
 
 /* ---- lock.c: locks between processes, files below /run/xdplace ---- */
 
