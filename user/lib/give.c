@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * give.c - areas on their way back to the program: one by one in, groups of four out.
+ *
+ * What makes no group yet waits in shared memory (xp_lane.rest), so that it is accounted for in
+ * every process and the lane's next consumer goes on with it. An area is entered there before it
+ * counts and taken out before its group is offered: one that dies in between loses areas, which
+ * recovery finds, and never offers one twice.
+ */
+#include <string.h>
+
+#include <xdplace/ring.h>
+
+#include "lane.h"
+
+unsigned xp_completion_areas(const struct xp_config *config, const struct xp_completion *c,
+			     uint8_t flags, uint32_t areas[3])
+{
+	const uint32_t offset[3] = {c->header, c->data, c->data2};
+	unsigned i, n = 0;
+
+	flags &= c->flags;
+	if (c->flags & XP_GAP)
+		flags &= ~XP_RELEASE_DATA; /* `data` is a length */
+	for (i = 0; i < 3; i++) {
+		if (!(flags & XP_RELEASE_HEADER << i) || offset[i] == XP_NONE)
+			continue;
+		if (offset[i] >> config->area_shift < config->areas)
+			areas[n++] = offset[i] >> config->area_shift;
+	}
+	return n;
+}
+
+static void offer(struct xdplace_lane *lane, const struct xp_free_group *group)
+{
+	const struct xp_config *config = &lane->ctx->config;
+	struct xp_lane *shared = lane->shared;
+
+	if (xp_free_offer(lane->hot, config->hot, &shared->hot_produced, &shared->hot_consumed,
+			  group))
+		return;
+	/* Last released is first used as long as the hot ring has room; the rest waits its turn. */
+	if (xp_free_offer(lane->cold, config->cold, &shared->cold_produced, &shared->cold_consumed,
+			  group))
+		return;
+	xp_log(lane->ctx, XDPLACE_LOG_WARN,
+	       "lane %u: free rings are full, their indexes are damaged; 4 areas are lost until "
+	       "the lane is opened again",
+	       lane->index);
+}
+
+void xp_give(struct xdplace_lane *lane, uint32_t area)
+{
+	uint32_t shift = lane->ctx->config.area_shift;
+	struct xp_lane *shared = lane->shared;
+	struct xp_free_group group;
+	unsigned i;
+
+	if (lane->rest_count < XP_FREE_GROUP - 1) {
+		xp_ring_store(&shared->rest[lane->rest_count++], area + 1);
+		return;
+	}
+	/* The area at hand was touched last: it comes first. */
+	group.free[0] = xp_free_entry(area, shift);
+	for (i = 1; i < XP_FREE_GROUP; i++) {
+		group.free[i] = xp_free_entry(shared->rest[i - 1] - 1, shift);
+		xp_ring_store(&shared->rest[i - 1], 0);
+	}
+	lane->rest_count = 0;
+	offer(lane, &group);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * lane.h - the consumer's private side of a lane, for lane.c (completions), give.c (areas),
+ * wait.c (sleeping, housekeeping) and the audit.
+ */
+#ifndef LANE_H
+#define LANE_H
+
+#include "context.h"
+
+#define XP_RELEASE_AREAS (XP_RELEASE_HEADER | XP_RELEASE_DATA | XP_RELEASE_DATA2)
+
+struct ring_buffer;
+
+/*
+ *   consumed ........ polled ........ produced (shared, written by the program)
+ *   | copied to the   | ready, not    |
+ *   | caller, not     | looked at     |
+ *   | released        |               |
+ */
+struct xdplace_lane {
+	struct xdplace *ctx;
+	struct xp_lane *shared;
+	struct xp_completion *ring;
+	struct xp_free_group *hot;
+	struct xp_free_group *cold;
+	uint8_t *keep; /* by ring slot: XP_RELEASE_* that stay with the caller */
+	uint32_t index;
+	uint32_t consumed;
+	uint32_t polled;
+	uint32_t rest_count; /* entries of shared->rest in use */
+	int lock;
+	int64_t next_tick; /* ms */
+	struct ring_buffer *events;
+};
+
+/* Areas of a completion that pass to the consumer; returns how many. Indexes are checked. */
+unsigned xp_completion_areas(const struct xp_config *config, const struct xp_completion *c,
+			     uint8_t flags, uint32_t areas[3]);
+/* Give an area to the program. The caller has made sure that it is this consumer's. */
+void xp_give(struct xdplace_lane *lane, uint32_t area);
+
+#endif

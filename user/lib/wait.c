@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * wait.c - a lane's consumer asleep, and the housekeeping that it does in between.
+ *
+ * A consumer that does not sleep costs the program no wake-up: it is told only if it has asked.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include <bpf/libbpf.h>
+
+#include <xdplace/ring.h>
+
+#include "lane.h"
+
+#define TICK_MS 250
+#define TICK_FLOWS 64u /* ended by one command, so that packets don't wait long for the lane */
+#define TICK_TURNS 16  /* the rest has time until the next tick */
+#define FLUSH_FLOWS 64u
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static uint32_t ready(const struct xdplace_lane *lane)
+{
+	return xp_ring_ready(lane->shared, lane->polled, lane->consumed, lane->ctx->config.ring);
+}
+
+int xdplace_lane_fd(struct xdplace_lane *lane)
+{
+	return lane->ctx->event[lane->index];
+}
+
+int xdplace_lane_sleep(struct xdplace_lane *lane)
+{
+	uint32_t n;
+
+	xp_ring_sleep(lane->shared);
+	n = ready(lane);
+	if (n)
+		xp_ring_awake(lane->shared);
+	return n;
+}
+
+/* The events say nothing that the ring does not: they are read so that the next one wakes. */
+void xdplace_lane_awake(struct xdplace_lane *lane)
+{
+	xp_ring_awake(lane->shared);
+	ring_buffer__consume(lane->events);
+}
+
+int xdplace_lane_tick(struct xdplace_lane *lane)
+{
+	struct xp_command command;
+	int turn, result = 1;
+
+	lane->next_tick = now_ms() + TICK_MS;
+	for (turn = 0; turn < TICK_TURNS && result > 0; turn++) {
+		command = (struct xp_command){
+			.code = XP_CMD_TICK, .lane = lane->index, .count = TICK_FLOWS};
+		result = xp_command(lane->ctx, &command);
+	}
+	/* A full ring is the consumer's turn, a busy lane the next tick's. */
+	return result == -EAGAIN || result == -EBUSY || result > 0 ? 0 : result;
+}
+
+int xdplace_lane_flush(struct xdplace_lane *lane)
+{
+	struct xp_command command;
+	int left;
+
+	do {
+		command = (struct xp_command){
+			.code = XP_CMD_FLUSH, .lane = lane->index, .count = FLUSH_FLOWS};
+		left = xp_command(lane->ctx, &command);
+		/* What this has told is the caller's to read before the ring is full. */
+	} while (left > 0 && !ready(lane));
+	if (left == -EAGAIN && ready(lane))
+		return ready(lane);
+	return left;
+}
+
+static int sleep_once(struct xdplace_lane *lane, int timeout_ms)
+{
+	struct pollfd fd = {.fd = xdplace_lane_fd(lane), .events = POLLIN};
+	int n;
+
+	n = xdplace_lane_sleep(lane);
+	if (n)
+		return n;
+	if (poll(&fd, 1, timeout_ms) < 0)
+		n = -errno;
+	xdplace_lane_awake(lane);
+	return n;
+}
+
+static int housekeeping(struct xdplace_lane *lane)
+{
+	return now_ms() < lane->next_tick ? 0 : xdplace_lane_tick(lane);
+}
+
+int xdplace_lane_wait(struct xdplace_lane *lane, int timeout_ms)
+{
+	int64_t now = now_ms(), end = timeout_ms < 0 ? INT64_MAX : now + timeout_ms;
+	int64_t until;
+	int n;
+
+	for (;;) {
+		n = housekeeping(lane);
+		if (n < 0)
+			return n;
+		n = ready(lane);
+		now = now_ms();
+		if (n || now >= end)
+			return n;
+		until = end < lane->next_tick ? end : lane->next_tick;
+		n = sleep_once(lane, until > now ? until - now : 1);
+		if (n)
+			return n;
+	}
+}
