@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * audit.c - where every area is: the account of it, and the recovery of those that are nowhere.
+ *
+ * An account is put together from what four parties say: the program (xp_areas), the free rings
+ * and the rests of groups, the completions not yet released, and this process (areas kept).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include <xdplace/ring.h>
+
+#include "cursor.h"
+#include "lane.h"
+
+#define LOOKS 5	     /* at areas that seem lost or in two places, before it is believed */
+#define PAUSE_US 500 /* between looks: longer than a packet's turn */
+
+/* Who says that he has an area; free ones are counted, for one may be offered twice. */
+struct account {
+	uint32_t *kind;	  /* the program's word */
+	uint8_t *offered; /* times, up to 255 */
+	uint8_t *named;	  /* by completions not released, up to 255 */
+	struct xp_cursor *cursor;
+};
+
+static void count(uint8_t *counter, const struct xp_config *config, uint32_t area)
+{
+	if (area < config->areas && counter[area] < 255)
+		counter[area]++;
+}
+
+static void account_free(struct account *account)
+{
+	free(account->kind);
+	free(account->offered);
+	free(account->named);
+	free(account->cursor);
+}
+
+static int account_alloc(struct account *account, const struct xp_config *config)
+{
+	account->kind = calloc(config->areas, sizeof(*account->kind));
+	account->offered = calloc(config->areas, 1);
+	account->named = calloc(config->areas, 1);
+	account->cursor = calloc(config->lanes, sizeof(*account->cursor));
+	if (account->kind && account->offered && account->named && account->cursor)
+		return 0;
+	account_free(account);
+	return xp_fail(ENOMEM, "no memory to account for %u areas", config->areas);
+}
+
+static int read_kinds(struct xdplace *ctx, uint32_t *kind)
+{
+	int err = xp_map_read(ctx->map[XP_MAP_AREAS], 0, ctx->config.areas, kind, sizeof(*kind));
+
+	return err ? xp_fail(-err, "read the areas' states: %s", strerror(-err)) : 0;
+}
+
+static int read_cursors(struct xdplace *ctx, struct xp_cursor *cursor)
+{
+	int err = xp_map_read(ctx->map[XP_MAP_CURSORS], 0, ctx->config.lanes, cursor,
+			      sizeof(*cursor));
+
+	return err ? xp_fail(-err, "read the lanes' cursors: %s", strerror(-err)) : 0;
+}
+
+/* Groups between the program's private index and what user space has offered. */
+static void count_groups(const struct xp_config *config, const struct xp_free_group *ring,
+			 uint32_t size, uint32_t from, uint32_t to, uint8_t *offered)
+{
+	unsigned i;
+
+	if (to - from > size)
+		return;
+	for (; from != to; from++)
+		for (i = 0; i < XP_FREE_GROUP; i++)
+			count(offered, config, ring[from & (size - 1)].free[i].area);
+}
+
+static void count_offered(struct xdplace *ctx, struct account *account)
+{
+	const struct xp_config *config = &ctx->config;
+	const struct xp_free_group *hot;
+	const struct xp_lane *lane;
+	uint32_t i, k;
+
+	memset(account->offered, 0, config->areas);
+	for (i = 0; i < config->lanes; i++) {
+		lane = &ctx->lanes[i];
+		hot = ctx->free + (size_t)i * (config->hot + config->cold);
+		count_groups(config, hot, config->hot, account->cursor[i].hot_consumed,
+			     xp_ring_load(&lane->hot_produced), account->offered);
+		count_groups(config, hot + config->hot, config->cold,
+			     account->cursor[i].cold_consumed, xp_ring_load(&lane->cold_produced),
+			     account->offered);
+		for (k = 0; k < XP_FREE_GROUP - 1; k++)
+			if (lane->rest[k])
+				count(account->offered, config, lane->rest[k] - 1);
+	}
+}
+
+/* Up to what is written, told or not: an area is handed over when it is written. */
+static void count_named(struct xdplace *ctx, struct account *account)
+{
+	const struct xp_config *config = &ctx->config;
+	const struct xp_completion *ring;
+	uint32_t i, n, at, areas[3];
+
+	memset(account->named, 0, config->areas);
+	for (i = 0; i < config->lanes; i++) {
+		ring = ctx->ring + (size_t)i * config->ring;
+		at = xp_ring_load(&ctx->lanes[i].consumed);
+		if (account->cursor[i].written - at > config->ring)
+			continue;
+		for (; at != account->cursor[i].written; at++)
+			for (n = xp_completion_areas(config, &ring[at & (config->ring - 1)],
+						     XP_RELEASE_AREAS, areas);
+			     n; n--)
+				count(account->named, config, areas[n - 1]);
+	}
+}
+
+static bool kept(const struct xdplace *ctx, uint32_t area)
+{
+	return __atomic_load_n(&ctx->kept[area / 64], __ATOMIC_RELAXED) >> area % 64 & 1;
+}
+
+/* ---- recovery ---- */
+
+struct locks {
+	int fd[XP_MAX_LANES];
+};
+
+static void unlock_all(struct xdplace *ctx, struct locks *locks)
+{
+	uint32_t i;
+
+	for (i = 0; i < ctx->config.lanes; i++)
+		xp_unlock_lane(ctx, i, locks->fd[i]);
+}
+
+/* True: no other lane has a consumer, nor gets one until unlock_all(). */
+static bool lock_others(struct xdplace *ctx, uint32_t mine, struct locks *locks)
+{
+	bool all = true;
+	uint32_t i;
+
+	for (i = 0; i < ctx->config.lanes; i++) {
+		locks->fd[i] = -1;
+		if (i == mine || !all)
+			continue;
+		locks->fd[i] = xp_lock_lane(ctx, i);
+		all = locks->fd[i] >= 0;
+	}
+	if (!all)
+		unlock_all(ctx, locks);
+	return all;
+}
+
+/*
+ * While all lanes are locked nothing is offered and no completion is released: free areas only
+ * become fewer, named ones only more. So an area that is user space's in the first look and in
+ * the second, is not offered in between, and is named by nothing afterwards, was nowhere all
+ * the time: one that was taken meanwhile is the program's in the second look, or named.
+ */
+static int find_lost(struct xdplace *ctx, struct account *account, uint32_t *again)
+{
+	int err;
+
+	err = read_kinds(ctx, account->kind);
+	if (!err)
+		err = read_cursors(ctx, account->cursor);
+	if (err)
+		return err;
+	count_offered(ctx, account);
+	err = read_kinds(ctx, again);
+	if (err)
+		return err;
+	usleep(PAUSE_US);
+	err = read_cursors(ctx, account->cursor);
+	if (!err)
+		count_named(ctx, account);
+	return err;
+}
+
+static int give_lost(struct xdplace_lane *lane, const struct account *account,
+		     const uint32_t *again)
+{
+	struct xdplace *ctx = lane->ctx;
+	struct xp_layout layout;
+	uint32_t area;
+	int n = 0;
+
+	xp_layout(&ctx->config, &layout);
+	for (area = 0; area < layout.usable; area++) {
+		if (XP_AREA_KIND(account->kind[area]) || XP_AREA_KIND(again[area]) ||
+		    account->offered[area] || account->named[area] || kept(ctx, area) ||
+		    xp_area_guard(&ctx->config, &layout, area))
+			continue;
+		xp_give(lane, area);
+		n++;
+	}
+	return n;
+}
+
+static int recover(struct xdplace_lane *lane)
+{
+	struct account account;
+	uint32_t *again;
+	int err;
+
+	err = account_alloc(&account, &lane->ctx->config);
+	if (err)
+		return err;
+	again = calloc(lane->ctx->config.areas, sizeof(*again));
+	err = again ? find_lost(lane->ctx, &account, again) : xp_fail(ENOMEM, "no memory");
+	if (!err)
+		err = give_lost(lane, &account, again);
+	free(again);
+	account_free(&account);
+	return err;
+}
+
+int xp_areas_recover(struct xdplace_lane *lane)
+{
+	struct locks locks;
+	int n;
+
+	if (!lock_others(lane->ctx, lane->index, &locks))
+		return 0;
+	n = recover(lane);
+	unlock_all(lane->ctx, &locks);
+	return n;
+}
+
+/* ---- audit ---- */
+
+/* Does a lane belong to another process? Areas that it keeps are known to that one alone. */
+static bool foreign_consumer(struct xdplace *ctx)
+{
+	bool foreign = false;
+	uint32_t i;
+	int fd;
+
+	pthread_mutex_lock(&ctx->mutex);
+	for (i = 0; i < ctx->config.lanes && !foreign; i++) {
+		if (ctx->lane[i])
+			continue;
+		fd = xp_lock_lane(ctx, i);
+		foreign = fd == -EBUSY;
+		xp_unlock_lane(ctx, i, fd);
+	}
+	pthread_mutex_unlock(&ctx->mutex);
+	return foreign;
+}
+
+static enum xdplace_area_state judge(const struct xdplace *ctx, const struct xp_layout *layout,
+				     const struct account *account, uint32_t area, bool foreign)
+{
+	unsigned consumer, claims;
+
+	if (xp_area_guard(&ctx->config, layout, area))
+		return XDPLACE_AREA_GUARD;
+	if (area >= layout->own)
+		return XDPLACE_AREA_OWN;
+	if (area >= layout->xsk)
+		return XDPLACE_AREA_XSK;
+	consumer = account->named[area] + kept(ctx, area);
+	claims = consumer + account->offered[area] + !!XP_AREA_KIND(account->kind[area]);
+	if (claims > 1)
+		return XDPLACE_AREA_TWICE;
+	if (consumer)
+		return XDPLACE_AREA_CONSUMER;
+	if (account->offered[area])
+		return XDPLACE_AREA_FREE;
+	if (claims)
+		return XDPLACE_AREA_PLACING;
+	return foreign ? XDPLACE_AREA_CONSUMER : XDPLACE_AREA_LOST;
+}
+
+static int look(struct xdplace *ctx, struct account *account)
+{
+	int err;
+
+	err = read_cursors(ctx, account->cursor);
+	if (!err)
+		err = read_kinds(ctx, account->kind);
+	if (err)
+		return err;
+	count_offered(ctx, account);
+	count_named(ctx, account);
+	return 0;
+}
+
+static bool strange(enum xdplace_area_state state)
+{
+	return state == XDPLACE_AREA_LOST || state == XDPLACE_AREA_TWICE;
+}
+
+/* What is strange in one look and not in another was in motion. Returns how many stay strange. */
+static uint32_t merge(const struct xdplace *ctx, const struct account *account, uint8_t *states,
+		      bool first, bool foreign)
+{
+	enum xdplace_area_state state;
+	struct xp_layout layout;
+	uint32_t area, n = 0;
+
+	xp_layout(&ctx->config, &layout);
+	for (area = 0; area < ctx->config.areas; area++) {
+		if (!first && !strange(states[area]))
+			continue;
+		state = judge(ctx, &layout, account, area, foreign);
+		states[area] = state;
+		n += strange(state);
+	}
+	return n;
+}
+
+static int take_account(struct xdplace *ctx, struct account *account, uint8_t *states)
+{
+	bool foreign = foreign_consumer(ctx);
+	uint32_t left = 1;
+	int i, err;
+
+	for (i = 0; i < LOOKS && left; i++) {
+		if (i)
+			usleep(PAUSE_US << i);
+		err = look(ctx, account);
+		if (err)
+			return err;
+		left = merge(ctx, account, states, !i, foreign);
+	}
+	return 0;
+}
+
+int xdplace_audit(struct xdplace *ctx, struct xdplace_audit *audit)
+{
+	struct account account;
+	uint32_t area, kind;
+	uint8_t *states;
+	int err;
+
+	memset(audit, 0, sizeof(*audit));
+	err = account_alloc(&account, &ctx->config);
+	if (err)
+		return err;
+	states = calloc(ctx->config.areas, 1);
+	err = states ? take_account(ctx, &account, states) : xp_fail(ENOMEM, "no memory");
+	for (area = 0; !err && area < ctx->config.areas; area++) {
+		audit->state[states[area]]++;
+		kind = XP_AREA_KIND(account.kind[area]);
+		if (states[area] == XDPLACE_AREA_PLACING && kind < XP_AREA_KINDS)
+			audit->kind[kind]++;
+	}
+	free(states);
+	account_free(&account);
+	return err;
+}
+
+int xdplace_area_get(struct xdplace *ctx, uint32_t area, enum xdplace_area_state *state,
+		     uint32_t *kind)
+{
+	struct account account;
+	uint8_t *states;
+	int err;
+
+	if (area >= ctx->config.areas)
+		return xp_fail(EINVAL, "area %u: there are %u", area, ctx->config.areas);
+	err = account_alloc(&account, &ctx->config);
+	if (err)
+		return err;
+	states = calloc(ctx->config.areas, 1);
+	err = states ? take_account(ctx, &account, states) : xp_fail(ENOMEM, "no memory");
+	if (!err) {
+		*state = states[area];
+		*kind = account.kind[area];
+	}
+	free(states);
+	account_free(&account);
+	return err;
+}
