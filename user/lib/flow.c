@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * flow.c - the flow database as an application sees it.
+ *
+ * Looking is done in the maps, while packets may change them: a copy may be half old, half new.
+ * Changing is done by commands, in the kernel, under the lane's lock.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "context.h"
+
+#define BATCH 256u
+
+/* (R10) What the program checks again: here it gets words. */
+static int check_own(const struct xdplace *ctx, const struct xdplace_flow_opts *opts)
+{
+	const struct xp_config *config = &ctx->config;
+	uint32_t area = 1u << config->area_shift;
+	uint64_t first, end;
+
+	if (!opts->own_length)
+		return 0;
+	/* Of the own areas the last is the bank's guard. */
+	first = (uint64_t)(config->areas - config->own_areas) << config->area_shift;
+	end = ((uint64_t)config->areas << config->area_shift) - area;
+	if (!config->own_areas)
+		return xp_fail(EINVAL, "own area: the context was made without own_size");
+	if (opts->own_length % area || opts->own_address % area)
+		return xp_fail(EINVAL, "own area of %u bytes at %u: must be multiples of %u",
+			       opts->own_length, opts->own_address, area);
+	if (opts->own_address < first || opts->own_length > end ||
+	    opts->own_address > end - opts->own_length)
+		return xp_fail(EINVAL, "own area of %u bytes at %u: must lie within %llu .. %llu",
+			       opts->own_length, opts->own_address, (unsigned long long)first,
+			       (unsigned long long)end);
+	return 0;
+}
+
+static int fill_command(struct xdplace *ctx, struct xp_command *command,
+			const struct xdplace_flow_opts *opts)
+{
+	if (!opts)
+		return 0;
+	if (opts->size != sizeof(*opts))
+		return xp_fail(EINVAL, "flow options of %zu bytes: must be %zu", opts->size,
+			       sizeof(*opts));
+	if (opts->lane >= ctx->config.lanes)
+		return xp_fail(EINVAL, "lane %u: the context has %u", opts->lane,
+			       ctx->config.lanes);
+	command->lane = opts->lane;
+	command->flags |= opts->take ? XP_FLOW_TAKE : 0;
+	command->own_start = opts->own_start;
+	command->own_length = opts->own_length;
+	command->own_address = opts->own_address;
+	return check_own(ctx, opts);
+}
+
+static int flow_command(struct xdplace *ctx, struct xp_command *command, const char *what)
+{
+	int result = xp_command(ctx, command);
+
+	if (result >= 0)
+		return 0;
+	return xp_fail(-result, "%s: %s", what, strerror(-result));
+}
+
+int xdplace_flow_add(struct xdplace *ctx, const union xp_key *key, bool v6,
+		     const struct xdplace_flow_opts *opts, uint32_t *handle)
+{
+	struct xp_command command = {.code = XP_CMD_ADD, .key = *key};
+	int err;
+
+	command.flags = v6 ? XP_FLOW_V6 : 0;
+	err = fill_command(ctx, &command, opts);
+	if (err)
+		return err;
+	err = flow_command(ctx, &command, "add a flow");
+	if (!err)
+		*handle = command.handle;
+	return err;
+}
+
+int xdplace_flow_del(struct xdplace *ctx, uint32_t handle)
+{
+	struct xp_command command = {.code = XP_CMD_DELETE, .handle = handle};
+	struct xp_flow flow;
+	int err;
+
+	err = xdplace_flow_get(ctx, handle, &flow);
+	if (err)
+		return err;
+	command.lane = flow.lane;
+	return flow_command(ctx, &command, "end a flow");
+}
+
+int xdplace_flow_own(struct xdplace *ctx, uint32_t handle, const struct xdplace_flow_opts *opts)
+{
+	struct xp_command command = {.code = XP_CMD_OWN, .handle = handle};
+	struct xp_flow flow;
+	int err;
+
+	err = xdplace_flow_get(ctx, handle, &flow);
+	if (!err)
+		err = fill_command(ctx, &command, opts);
+	if (err)
+		return err;
+	command.lane = flow.lane;
+	return flow_command(ctx, &command, "give a flow its own area");
+}
+
+int xdplace_flow_find(struct xdplace *ctx, const union xp_key *key, bool v6, uint32_t *handle)
+{
+	int err;
+
+	if (v6)
+		err = bpf_map_lookup_elem(ctx->map[XP_MAP_FLOWS6], &key->v6, handle);
+	else
+		err = bpf_map_lookup_elem(ctx->map[XP_MAP_FLOWS4], &key->v4, handle);
+	return err ? xp_fail(-err, "find a flow: %s", strerror(-err)) : 0;
+}
+
+int xdplace_flow_get(struct xdplace *ctx, uint32_t handle, struct xp_flow *flow)
+{
+	uint32_t index = XP_FLOW_INDEX(handle);
+	int err;
+
+	err = bpf_map_lookup_elem(ctx->map[XP_MAP_FLOW], &index, flow);
+	if (err && err != -ENOENT)
+		return xp_fail(-err, "read flow %u: %s", handle, strerror(-err));
+	if (err || flow->state == XP_FLOW_FREE || flow->handle != handle)
+		return xp_fail(ENOENT, "flow %u: there is none (any more)", handle);
+	return 0;
+}
+
+int xdplace_flow_each(struct xdplace *ctx, int (*fn)(void *arg, const struct xp_flow *flow),
+		      void *arg)
+{
+	uint32_t total = ctx->config.flows * ctx->config.lanes;
+	struct xp_flow *flows;
+	uint32_t i, n, first;
+	int err = 0;
+
+	flows = calloc(BATCH, sizeof(*flows));
+	if (!flows)
+		return xp_fail(ENOMEM, "no memory to list flows");
+	for (first = 0; first < total && !err; first += n) {
+		n = total - first < BATCH ? total - first : BATCH;
+		err = xp_map_read(ctx->map[XP_MAP_FLOW], first, n, flows, sizeof(*flows));
+		if (err)
+			err = xp_fail(-err, "list flows: %s", strerror(-err));
+		for (i = 0; i < n && !err; i++)
+			if (flows[i].state != XP_FLOW_FREE)
+				err = fn(arg, &flows[i]);
+	}
+	free(flows);
+	return err;
+}
