@@ -443,34 +443,48 @@ static int stop(struct xdplace *ctx)
 	int err;
 
 	err = bpf_map_lookup_elem(ctx->map[XP_MAP_SETTINGS], &key, &settings);
+	if (err)
+		return xp_fail(-err, "stop placing: %s", strerror(-err));
 	settings.stopped = 1;
-	if (!err)
-		err = bpf_map_update_elem(ctx->map[XP_MAP_SETTINGS], &key, &settings, BPF_ANY);
+	err = bpf_map_update_elem(ctx->map[XP_MAP_SETTINGS], &key, &settings, BPF_ANY);
 	return err ? xp_fail(-err, "stop placing: %s", strerror(-err)) : 0;
 }
 
+static int detach_all(struct xdplace *ctx)
+{
+	struct xdplace_interface *list;
+	int i, n, err = 0;
+
+	list = calloc(XP_MAX_PORTS, sizeof(*list));
+	if (!list)
+		return xp_fail(ENOMEM, "no memory to list interfaces");
+	n = xdplace_interfaces(ctx, list, XP_MAX_PORTS);
+	for (i = 0; i < n && !err; i++)
+		err = xdplace_detach(ctx, list[i].name);
+	free(list);
+	return n < 0 ? n : err;
+}
+
+/*
+ * Interfaces of this network namespace are detached by name; what is attached in others is found
+ * by its pin, or among the links of the machine, which takes CAP_SYS_ADMIN.
+ */
 int xdplace_unload(struct xdplace *ctx)
 {
 	int err, links;
 
 	err = stop(ctx);
+	if (!err)
+		err = detach_all(ctx);
+	if (!err && ctx->pinned)
+		err = xp_pin_detach(ctx->pin);
+	if (!err && ctx->pinned)
+		err = xdplace_clean(ctx->pin);
 	if (err)
 		return err;
-	if (ctx->close_attached)
-		ctx->close_attached(ctx);
-	ctx->close_attached = NULL;
-	if (ctx->pinned) {
-		err = xp_pin_detach(ctx->pin);
-		if (!err)
-			err = xdplace_clean(ctx->pin);
-		if (err)
-			return err;
-		ctx->pinned = false;
-	}
-	/* Links that other processes hold: finding them takes CAP_SYS_ADMIN, which may be missing.
-	 */
+	ctx->pinned = false;
 	links = xp_links(ctx->lanes_id, true);
-	return links < 0 && links != -EPERM ? links : 0;
+	return links < 0 && links != -EPERM ? xp_fail(-links, "detach: %s", strerror(-links)) : 0;
 }
 
 const struct xp_config *xdplace_config(const struct xdplace *ctx)
