@@ -133,10 +133,13 @@ static bool reader_left(void)
 
 int cli_finish(int code)
 {
+	static bool told;
+
 	errno = 0;
-	if (cli_flush() || errno == EPIPE || reader_left())
+	if (told || cli_flush() || errno == EPIPE || reader_left())
 		return code;
 	cli_warn("standard output: %s", errno ? strerror(errno) : "output was lost");
+	told = true;
 	return code ? code : CLI_FAILED;
 }
 
