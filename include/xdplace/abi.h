@@ -409,6 +409,7 @@ struct xp_port {
 	char name[16];
 };
 #define XP_PORT_XSK 1u /* large whole packets of `take` rules go to AF_XDP sockets */
+#define XP_PORT_DISPATCHER 2u /* attached through libxdp, beside other programs */
 
 /* Protocol set: what is not in it is foreign. */
 #define XP_P_VLAN 0x0001u

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * interface.h - what the files about interfaces share; private to the library.
+ */
+#ifndef XP_INTERFACE_H
+#define XP_INTERFACE_H
+
+#include <xdplace/xdplace.h>
+#include "netlink.h"
+
+/* A finding, and the error that attaching answers if it is fatal. */
+struct xp_finding {
+	struct xdplace_finding say;
+	int err;
+};
+#define XP_MAX_FINDINGS 24
+
+/* Returns how many findings there are; at most XP_MAX_FINDINGS. */
+int xp_check_link(const struct xp_link *link, enum xdplace_mode mode,
+		  struct xp_finding findings[XP_MAX_FINDINGS]);
+/* Receive queues in use, at least 1. */
+uint32_t xp_link_queues(const struct xp_link *link);
+
+/* ---- dispatcher.c: beside other programs, through libxdp ---- */
+
+/*
+ * Attach a copy of the placement program, sharing the context's maps. It outlives the process:
+ * libxdp pins dispatchers.
+ */
+int xp_dispatch(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mode mode);
+/* True if a program of the context runs on the interface in this way; *mode is set. */
+bool xp_dispatched_on(const struct xdplace *ctx, uint32_t ifindex, enum xdplace_mode *mode);
+/* Take the context's program away from the interface's dispatcher, whoever attached it. */
+int xp_dispatch_remove(struct xdplace *ctx, uint32_t ifindex, const char *ifname);
+
+#endif
