@@ -144,7 +144,7 @@ int xdplace_key_parse(const char *text, union xp_key *key, bool *v6, size_t *whe
 {
 	struct end src, dst;
 	struct xp_text t;
-	uint8_t proto;
+	uint8_t proto = 0;
 	int err;
 
 	memset(key, 0, sizeof(*key));
