@@ -206,7 +206,7 @@ static int add(struct xdplace *ctx, const char *text, const struct wanted *wante
 	return CLI_DONE;
 }
 
-static int del(struct xdplace *ctx, const char *text)
+static int del(struct xdplace *ctx, const char *text, struct json_object *deleted)
 {
 	struct wanted wanted;
 	int err;
@@ -215,17 +215,26 @@ static int del(struct xdplace *ctx, const char *text)
 	err = find(ctx, &wanted);
 	if (!err)
 		err = xdplace_flow_del(ctx, wanted.handle);
-	return err ? cli_error(err, "delete flow '%s'", text) : CLI_DONE;
+	if (err)
+		return cli_error(err, "delete flow '%s'", text);
+	json_append(deleted, json_object_new_uint64(wanted.handle));
+	if (!cli.json)
+		printf("flow %u deleted\n", wanted.handle);
+	return CLI_DONE;
 }
 
 static int del_all(struct xdplace *ctx, char **texts, int count)
 {
+	struct json_object *document = json_add_object(NULL, NULL), *deleted;
 	int i, one, code = CLI_DONE;
 
+	deleted = json_add_array(document, "deleted");
 	for (i = 0; i < count; i++) {
-		one = del(ctx, texts[i]);
+		one = del(ctx, texts[i], deleted);
 		code = code ? code : one;
 	}
+	if (cli.json)
+		json_print(document);
 	return code;
 }
 

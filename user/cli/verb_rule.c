@@ -55,14 +55,25 @@ static int add(struct xdplace *ctx, const char *text, const struct xp_rule *rule
 
 static int del(struct xdplace *ctx, char **ids, int count)
 {
-	int i, err;
+	struct json_object *document = json_add_object(NULL, NULL), *deleted;
+	int i, err, code = CLI_DONE;
+	uint32_t id;
 
-	for (i = 0; i < count; i++) {
-		err = xdplace_rule_del(ctx, (uint32_t)cli_number("rule", ids[i], 1, UINT32_MAX));
-		if (err)
-			return cli_error(err, "delete rule %s", ids[i]);
+	deleted = json_add_array(document, "deleted");
+	for (i = 0; i < count && !code; i++) {
+		id = (uint32_t)cli_number("rule", ids[i], 1, UINT32_MAX);
+		err = xdplace_rule_del(ctx, id);
+		if (err) {
+			code = cli_error(err, "delete rule %u", id);
+			continue;
+		}
+		json_append(deleted, json_object_new_uint64(id));
+		if (!cli.json)
+			printf("rule %u deleted\n", id);
 	}
-	return CLI_DONE;
+	if (cli.json)
+		json_print(document);
+	return code;
 }
 
 static void set_force(void *to, int key, const char *argument)
