@@ -52,25 +52,26 @@ static bool check_kernel(struct json_object *array)
 	return good;
 }
 
-static bool check_interface(struct json_object *document, const char *name, enum xdplace_mode mode)
+/* The exit code. */
+static int check_interface(struct json_object *document, const char *name, enum xdplace_mode mode)
 {
 	struct xdplace_finding findings[MAX_CHECKS];
 	int i, count = xdplace_check_interface(name, mode, findings, MAX_CHECKS);
-	struct json_object *array = json_add_array(document, name);
-	bool good = true;
+	int code = CLI_DONE;
+	struct json_object *array;
 
-	if (count < 0) {
-		put(array, name, XDPLACE_CHECK_FAIL, xdplace_error(), "");
-		return false;
-	}
+	if (count < 0)
+		return cli_error(count, "check %s", name);
+	array = json_add_array(document, name);
 	for (i = 0; i < count && i < MAX_CHECKS; i++) {
 		put(array, name, findings[i].fatal ? XDPLACE_CHECK_FAIL : XDPLACE_CHECK_WARN,
 		    findings[i].what, findings[i].remedy);
-		good = good && !findings[i].fatal;
+		if (findings[i].fatal)
+			code = CLI_UNSUPPORTED;
 	}
 	if (!count)
 		put(array, name, XDPLACE_CHECK_OK, "nothing in the way", "");
-	return good;
+	return code;
 }
 
 static void check_all_interfaces(struct json_object *document, enum xdplace_mode mode)
@@ -102,16 +103,17 @@ int verb_doctor(int argc, char **argv)
 	struct json_object *document = json_add_object(NULL, NULL), *interfaces;
 	enum xdplace_mode mode = XDPLACE_NATIVE;
 	struct cli_set sets[] = {{options, set_mode, &mode, NULL}};
-	int i, first = cli_parse(argc, argv, sets, 1);
-	bool good;
+	int i, one, code, first = cli_parse(argc, argv, sets, 1);
 
-	good = check_kernel(json_add_array(document, "kernel"));
+	code = check_kernel(json_add_array(document, "kernel")) ? CLI_DONE : CLI_UNSUPPORTED;
 	interfaces = json_add_object(document, "interfaces");
-	for (i = first; i < argc; i++)
-		good = check_interface(interfaces, argv[i], mode) && good;
+	for (i = first; i < argc; i++) {
+		one = check_interface(interfaces, argv[i], mode);
+		code = code ? code : one;
+	}
 	if (first == argc)
 		check_all_interfaces(interfaces, mode);
 	if (cli.json)
 		json_print(document);
-	return good ? CLI_DONE : CLI_UNSUPPORTED;
+	return code;
 }
