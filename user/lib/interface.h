@@ -21,6 +21,9 @@ int xp_check_link(const struct xp_link *link, enum xdplace_mode mode,
 /* Receive queues in use, at least 1. */
 uint32_t xp_link_queues(const struct xp_link *link);
 
+/* Detach the context from every interface, whoever attached it; the first error is returned. */
+int xp_detach_all(struct xdplace *ctx);
+
 /* ---- dispatcher.c: beside other programs, through libxdp ---- */
 
 /*

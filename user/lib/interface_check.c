@@ -179,25 +179,36 @@ static void check_features(struct check *c)
 
 /* ---- the driver: XDP at all, and in more than one buffer ---- */
 
+static bool is_veth(const struct check *c)
+{
+	return !strcmp(c->link->kind, "veth");
+}
+
+/*
+ * What a driver announces is a hint, not a verdict: drivers from outside the kernel tree announce
+ * nothing. The kernel has the last word when it is asked to attach.
+ */
 static void check_driver(struct check *c)
 {
+	bool jumbo = c->link->mtu > ONE_BUFFER_MTU;
 	uint64_t features;
 
 	if (c->mode != XDPLACE_NATIVE)
 		return;
 	if (xp_link_xdp_features(c->link->ifindex, &features)) {
-		if (c->link->mtu > ONE_BUFFER_MTU)
+		if (jumbo)
 			find(c, 0,
 			     "if attaching is refused: ip link set dev %s mtu 3498, or --mode skb",
 			     "MTU %u needs a driver that does XDP in several buffers",
 			     c->link->mtu);
 		return;
 	}
-	if (!(features & XP_XDP_BASIC))
-		find(c, EOPNOTSUPP, "try --mode skb", "driver does not support XDP");
-	else if (!(features & XP_XDP_RX_SG) && c->link->mtu > ONE_BUFFER_MTU)
-		find(c, ERANGE, "ip link set dev %s mtu 3498, or --mode skb",
-		     "MTU %u, but the driver does XDP in one buffer only", c->link->mtu);
+	if (!(features & XP_XDP_BASIC) && !is_veth(c))
+		find(c, 0, "if attaching to %s is refused: --mode skb",
+		     "driver announces no XDP support");
+	else if (features & XP_XDP_BASIC && !(features & XP_XDP_RX_SG) && jumbo)
+		find(c, 0, "if attaching is refused: ip link set dev %s mtu 3498, or --mode skb",
+		     "MTU %u, but the driver announces XDP in one buffer only", c->link->mtu);
 }
 
 static void check_mtu(struct check *c)
@@ -292,23 +303,36 @@ static void check_rps(struct check *c)
 		     "RPS spreads queue 0 over several CPUs");
 }
 
-static void check_veth(struct check *c)
+/* A veth can do XDP when it has a receive queue for each transmit queue of its peer. */
+static void check_veth_queues(struct check *c)
 {
-	uint32_t rx, tx;
+	uint32_t rx = channels(c->fd, c->link->name, false), tx;
+	uint64_t features;
 	struct xp_link peer;
 
-	if (strcmp(c->link->kind, "veth") || c->mode != XDPLACE_NATIVE)
+	if (c->link->peer && !xp_link_by_index(c->link->peer, &peer)) {
+		tx = channels(c->fd, peer.name, true);
+		if (rx && rx < tx)
+			find(c, ENOSPC, "ethtool -L %s rx N for more, or --mode skb",
+			     "veth: %u receive queues, but the peer %s has %u transmit queues", rx,
+			     peer.name, tx);
 		return;
-	find(c, 0, "nothing to do: senders behind %s just segment in software",
+	}
+	/* The peer is in another namespace, but the driver knows: it takes back its support. */
+	if (!xp_link_xdp_features(c->link->ifindex, &features) && !(features & XP_XDP_BASIC))
+		find(c, ENOSPC,
+		     "ethtool -L %s rx N for more, ethtool -L ... tx N at the peer for less, or "
+		     "--mode skb",
+		     "veth: %u receive queues, but the peer has more transmit queues", rx);
+}
+
+static void check_veth(struct check *c)
+{
+	if (!is_veth(c) || c->mode != XDPLACE_NATIVE)
+		return;
+	find(c, 0, "nothing to do: senders behind %s segment in software meanwhile",
 	     "veth: the peer loses TSO while the program is attached");
-	if (!c->link->peer || xp_link_by_index(c->link->peer, &peer))
-		return; /* in another namespace: the kernel will say it */
-	rx = channels(c->fd, c->link->name, false);
-	tx = channels(c->fd, peer.name, true);
-	if (rx && rx < tx)
-		find(c, ENOSPC, "raise the receive queues: ethtool -L %s rx N",
-		     "veth: %u receive queues, but the peer %s has %u transmit queues", rx,
-		     peer.name, tx);
+	check_veth_queues(c);
 }
 
 int xp_check_link(const struct xp_link *link, enum xdplace_mode mode,
