@@ -33,8 +33,9 @@ CLI_SRC := $(wildcard user/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 EXAMPLES := $(patsubst user/examples/%.c,$(BUILD)/examples/%,$(wildcard user/examples/*.c))
-HOST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/host/*.c))
-PROG_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/prog/*.c))
+# Not $(BUILD)/tests/host/*.o: $(BUILD)/tests/host is the program.
+HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/host/*.c))
+PROG_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/prog/*.c))
 NET_TOOLS := $(patsubst tests/net/%.c,$(BUILD)/tests/%,$(wildcard tests/net/*.c))
 KERNEL_TOOLS := $(patsubst tests/kernels/%.c,$(BUILD)/tests/%,$(wildcard tests/kernels/*.c))
 BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
@@ -62,6 +63,9 @@ $(BUILD)/xdplace.skel.h: $(BUILD)/xdplace.bpf.o
 $(BUILD)/user/lib/%.o: user/lib/%.c $(BUILD)/xdplace.skel.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fPIC -MMD -c $< -o $@
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -c $< -o $@
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -c $< -o $@
