@@ -62,12 +62,10 @@ void xp_areas_seed(struct xdplace *ctx)
 {
 	const struct xp_config *config = &ctx->config;
 	struct xp_free_group group, *hot, *cold;
-	struct xp_layout layout;
 	struct xp_lane *lane;
 	uint32_t i, area = 0;
 
-	xp_layout(config, &layout);
-	for (i = 0; i < layout.groups; i++) {
+	for (i = 0; i < ctx->layout.groups; i++) {
 		lane = &ctx->lanes[i % config->lanes];
 		hot = ctx->free + (size_t)(i % config->lanes) * (config->hot + config->cold);
 		cold = hot + config->hot;

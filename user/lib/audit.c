@@ -192,15 +192,13 @@ static int give_lost(struct xdplace_lane *lane, const struct account *account,
 		     const uint32_t *again)
 {
 	struct xdplace *ctx = lane->ctx;
-	struct xp_layout layout;
 	uint32_t area;
 	int n = 0;
 
-	xp_layout(&ctx->config, &layout);
-	for (area = 0; area < layout.usable; area++) {
+	for (area = 0; area < ctx->layout.usable; area++) {
 		if (XP_AREA_KIND(account->kind[area]) || XP_AREA_KIND(again[area]) ||
 		    account->offered[area] || account->named[area] || kept(ctx, area) ||
-		    xp_area_guard(&ctx->config, &layout, area))
+		    xp_area_guard(&ctx->config, &ctx->layout, area))
 			continue;
 		xp_give(lane, area);
 		n++;
@@ -259,9 +257,10 @@ static bool foreign_consumer(struct xdplace *ctx)
 	return foreign;
 }
 
-static enum xdplace_area_state judge(const struct xdplace *ctx, const struct xp_layout *layout,
-				     const struct account *account, uint32_t area, bool foreign)
+static enum xdplace_area_state judge(const struct xdplace *ctx, const struct account *account,
+				     uint32_t area, bool foreign)
 {
+	const struct xp_layout *layout = &ctx->layout;
 	unsigned consumer, claims;
 
 	if (xp_area_guard(&ctx->config, layout, area))
@@ -307,14 +306,12 @@ static uint32_t merge(const struct xdplace *ctx, const struct account *account, 
 		      bool first, bool foreign)
 {
 	enum xdplace_area_state state;
-	struct xp_layout layout;
 	uint32_t area, n = 0;
 
-	xp_layout(&ctx->config, &layout);
 	for (area = 0; area < ctx->config.areas; area++) {
 		if (!first && !strange(states[area]))
 			continue;
-		state = judge(ctx, &layout, account, area, foreign);
+		state = judge(ctx, account, area, foreign);
 		states[area] = state;
 		n += strange(state);
 	}

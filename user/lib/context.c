@@ -111,7 +111,7 @@ static int explain_load(int err, const struct xp_config *config)
 		return xp_fail(ENOMEM,
 			       "load the BPF programs: no memory; the UMEM alone takes %llu MiB",
 			       (unsigned long long)config->banks << config->bank_shift >> 20);
-	if (err == -EINVAL || err == -EACCES || err == -ENOTSUP)
+	if (err == -EINVAL || err == -EACCES || err == -ENOTSUP || err == -E2BIG)
 		err = -EOPNOTSUPP;
 	return xp_fail(-err, "load the BPF programs: %s (%s)", strerror(-err), xp_libbpf_said());
 }
@@ -249,6 +249,7 @@ int xp_context_map(struct xdplace *ctx)
 	uint32_t size = sizeof(info);
 	int err;
 
+	xp_layout(c, &ctx->layout);
 	ctx->umem_size = (size_t)c->banks << c->bank_shift;
 	ctx->kept = calloc((c->areas + 63) / 64, sizeof(*ctx->kept));
 	if (!ctx->kept)

@@ -37,8 +37,21 @@ enum xp_map {
 };
 extern const char *const xp_map_names[XP_MAP_COUNT]; /* as pinned */
 
+/*
+ * From area 0 on: areas to place into, areas of AF_XDP sockets, own areas. The last area of each
+ * bank, and up to three that are left over when groups of four are made, are guards.
+ */
+struct xp_layout {
+	uint32_t usable;       /* areas below it are placed into, unless guards */
+	uint32_t xsk;	       /* first area of AF_XDP sockets; usable + up to three guards */
+	uint32_t own;	       /* first area of the own areas */
+	uint32_t groups;       /* groups of four that are placed into */
+	uint32_t xsk_per_lane; /* areas of one lane's socket */
+};
+
 struct xdplace {
 	struct xp_config config;
+	struct xp_layout layout; /* follows from config */
 	int map[XP_MAP_COUNT];
 	int prog;		 /* xdplace, the placement program */
 	int control;		 /* xp_control */
@@ -64,6 +77,8 @@ struct xdplace {
 	/* interface.c: its own state, and how to detach and free it; NULL: nothing attached. */
 	void *attached;
 	void (*close_attached)(struct xdplace *ctx);
+	/* Its AF_XDP sockets' areas that a consumer has released; NULL: no sockets. */
+	void (*give_xsk)(struct xdplace *ctx, uint32_t area);
 
 	xdplace_log_fn log;
 	void *log_arg;
@@ -90,19 +105,8 @@ const char *xp_missing_caps(uint64_t mask, char *text, size_t size);
 int xp_config_from_opts(struct xp_config *config, const struct xdplace_opts *opts);
 bool xp_name_valid(const char *name);
 
-/* ---- layout of the UMEM (area.c) ---- */
+/* ---- area.c, audit.c ---- */
 
-/*
- * From area 0 on: areas to place into, areas of AF_XDP sockets, own areas. The last area of each
- * bank, and up to three that are left over when groups of four are made, are guards.
- */
-struct xp_layout {
-	uint32_t usable;       /* areas below it are placed into, unless guards */
-	uint32_t xsk;	       /* first area of AF_XDP sockets; usable + up to three guards */
-	uint32_t own;	       /* first area of the own areas */
-	uint32_t groups;       /* groups of four that are placed into */
-	uint32_t xsk_per_lane; /* areas of one lane's socket */
-};
 void xp_layout(const struct xp_config *config, struct xp_layout *layout);
 bool xp_area_guard(const struct xp_config *config, const struct xp_layout *layout, uint32_t area);
 /* Offer all areas to the lanes, once, before anything runs. */

@@ -49,6 +49,16 @@ static void offer(struct xdplace_lane *lane, const struct xp_free_group *group)
 	       lane->index);
 }
 
+/* Own areas are the application's all the time, guards nobody's. */
+static bool placed_into(struct xdplace *ctx, uint32_t area)
+{
+	if (area < ctx->layout.usable)
+		return !xp_area_guard(&ctx->config, &ctx->layout, area);
+	if (area >= ctx->layout.xsk && area < ctx->layout.own && ctx->give_xsk)
+		ctx->give_xsk(ctx, area);
+	return false;
+}
+
 void xp_give(struct xdplace_lane *lane, uint32_t area)
 {
 	uint32_t shift = lane->ctx->config.area_shift;
@@ -56,6 +66,8 @@ void xp_give(struct xdplace_lane *lane, uint32_t area)
 	struct xp_free_group group;
 	unsigned i;
 
+	if (!placed_into(lane->ctx, area))
+		return;
 	if (lane->rest_count < XP_FREE_GROUP - 1) {
 		xp_ring_store(&shared->rest[lane->rest_count++], area + 1);
 		return;
