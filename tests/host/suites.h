@@ -10,7 +10,9 @@
 
 #define SUITES(X)                                                                                  \
 	X(rule)                                                                                    \
-	X(key)
+	X(key)                                                                                     \
+	X(lib)                                                                                     \
+	X(lane)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
