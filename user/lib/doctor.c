@@ -35,6 +35,10 @@
 #define AF_XDP 44
 #endif
 
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
 #define UMEM_SIZE (1u << 16)
 #define FRAME_SIZE 64
 
@@ -258,18 +262,17 @@ static void check_btf(struct xdplace_check *c)
 
 /* ---- rights and limits ---- */
 
-/* Names are here because those of Debian 12's headers end with what libcap has, not the kernel. */
 static const struct {
 	unsigned bit;
 	const char *name;
 	bool needed;
 	const char *for_what;
 } capabilities[] = {
-	{12, "CAP_NET_ADMIN", true, "attaching"},
-	{39, "CAP_BPF", true, "loading"},
-	{13, "CAP_NET_RAW", false, "AF_XDP sockets"},
-	{14, "CAP_IPC_LOCK", false, "locked memory"},
-	{21, "CAP_SYS_ADMIN", false, "others' contexts, --dispatcher"},
+	{CAP_NET_ADMIN, "CAP_NET_ADMIN", true, "attaching"},
+	{CAP_BPF, "CAP_BPF", true, "loading"},
+	{CAP_NET_RAW, "CAP_NET_RAW", false, "AF_XDP sockets"},
+	{CAP_IPC_LOCK, "CAP_IPC_LOCK", false, "locked memory"},
+	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN", false, "others' contexts"},
 };
 
 static uint64_t effective(void)
@@ -294,8 +297,8 @@ static void check_capabilities(struct xdplace_check *c)
 	char text[160];
 	size_t i, n = 0;
 
-	if (have >> 21 & 1)
-		have |= 1ull << 39; /* the kernel takes CAP_SYS_ADMIN for CAP_BPF */
+	if (have >> CAP_SYS_ADMIN & 1)
+		have |= 1ull << CAP_BPF; /* the kernel takes CAP_SYS_ADMIN for CAP_BPF */
 	for (i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++) {
 		if (have >> capabilities[i].bit & 1)
 			continue;
@@ -323,7 +326,7 @@ static void check_memlock(struct xdplace_check *c)
 		say(c, XDPLACE_CHECK_WARN, "see getrlimit(2)", "not known: %s", strerror(errno));
 	else if (limit.rlim_max == RLIM_INFINITY)
 		ok(c, "no limit");
-	else if (effective() >> 14 & 1)
+	else if (effective() >> CAP_IPC_LOCK & 1)
 		say(c, XDPLACE_CHECK_OK, "", "limit of %llu KiB, but CAP_IPC_LOCK",
 		    (unsigned long long)limit.rlim_max >> 10);
 	else

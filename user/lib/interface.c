@@ -12,8 +12,6 @@
  */
 #include <errno.h>
 #include <linux/bpf.h>
-#include <linux/capability.h>
-#include <linux/if_link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,16 +31,6 @@ struct attached {
 	uint32_t ifindex;
 	int link; /* -1: through a dispatcher */
 };
-
-static const char *mode_name(enum xdplace_mode mode)
-{
-	return mode == XDPLACE_SKB ? "skb" : "native";
-}
-
-static uint32_t mode_flags(enum xdplace_mode mode)
-{
-	return mode == XDPLACE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-}
 
 /* ---- xp_ports ---- */
 
@@ -139,107 +127,7 @@ static void choose_lanes(struct xdplace *ctx, const struct xp_link *link, enum x
 		       all);
 }
 
-/* ---- why not ---- */
-
-/* Id of the program on the interface, of whatever mode; 0: there is none. */
-static uint32_t there(uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-
-	if (bpf_xdp_query(ifindex, 0, &query))
-		return 0;
-	if (query.prog_id)
-		return query.prog_id;
-	return query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
-}
-
-static void program_name(uint32_t id, char name[BPF_OBJ_NAME_LEN])
-{
-	struct bpf_prog_info info = {0};
-	uint32_t len = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(id);
-
-	if (fd >= 0) {
-		bpf_obj_get_info_by_fd(fd, &info, &len);
-		close(fd);
-	}
-	memcpy(name, info.name[0] ? info.name : "?", info.name[0] ? BPF_OBJ_NAME_LEN : 2);
-}
-
-static int busy(const struct xp_link *link, enum xdplace_mode mode)
-{
-	uint32_t id = there(link->ifindex);
-	char name[BPF_OBJ_NAME_LEN];
-
-	program_name(id, name);
-	if (!strcmp(name, "xdplace"))
-		return xp_fail(EBUSY,
-			       "attach to %s in %s mode: another context has it (program id %u); "
-			       "`xdplace status` shows which, `xdplace unload` ends it",
-			       link->name, mode_name(mode), id);
-	return xp_fail(EBUSY,
-		       "attach to %s in %s mode: program '%s' (id %u) is attached; detach it with "
-		       "its own tool or `ip link set dev %s xdp off`, or try --dispatcher",
-		       link->name, mode_name(mode), name, id, link->name);
-}
-
-/* What the kernel's error means here, and what to do about it. */
-static const struct {
-	int err;
-	int answer; /* 0: the same */
-	const char *what;
-	const char *remedy;
-} refusals[] = {
-	{EOPNOTSUPP, 0, "driver does not support XDP", "try --mode skb"},
-	{EPERM, 0, "not permitted", "run as root, or with CAP_BPF and CAP_NET_ADMIN"},
-	{EACCES, EPERM, "not permitted", "run as root, or with CAP_BPF and CAP_NET_ADMIN"},
-	{ENOSPC, 0, "too few queues",
-	 "raise the receive queues with ethtool -L, or try --mode skb"},
-	{ERANGE, 0, "MTU too large for the driver", "lower the MTU, or try --mode skb"},
-	{E2BIG, ERANGE, "MTU too large for the driver", "lower the MTU, or try --mode skb"},
-	{EFBIG, ERANGE, "MTU too large for the driver", "lower the MTU, or try --mode skb"},
-	{ENODEV, 0, "interface has gone", "`ip link` lists those there are"},
-	{ENOMEM, 0, "driver could not allocate its rings",
-	 "fewer or shorter rings: ethtool -L, -G"},
-	{EINVAL, 0, "driver refuses", "see dmesg, or try --mode skb"},
-};
-#define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
-
-/* Drivers answer EINVAL and EOPNOTSUPP for much; their words tell more. */
-static int err_from_words(int err, const char *why)
-{
-	if (strstr(why, "MTU") || strstr(why, "mtu"))
-		return ERANGE;
-	if (strstr(why, "queues") || strstr(why, "TX rings"))
-		return ENOSPC;
-	return err;
-}
-
-static int refused(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mode mode, int err)
-{
-	const char *remedy = "see dmesg", *what = strerror(err);
-	char why[128] = "", caps[96] = "";
-	int answer = err;
-	size_t i;
-
-	if (err == EBUSY || err == EEXIST)
-		return busy(link, mode);
-	if (err == EPERM)
-		xp_missing_caps(1ull << CAP_BPF | 1ull << CAP_NET_ADMIN, caps, sizeof(caps));
-	else
-		xp_link_why_refused(link->ifindex, ctx->prog, mode_flags(mode), why, sizeof(why));
-	err = err_from_words(err, why);
-	for (i = 0; i < REFUSALS && refusals[i].err != err; i++)
-		;
-	if (i < REFUSALS) {
-		what = refusals[i].what;
-		remedy = refusals[i].remedy;
-		answer = refusals[i].answer ? refusals[i].answer : err;
-	}
-	return xp_fail(answer, "attach to %s in %s mode: %s%s%s%s%s; %s", link->name,
-		       mode_name(mode), what, why[0] ? " (kernel: " : "", why, why[0] ? ")" : "",
-		       caps, remedy);
-}
+/* ---- attach ---- */
 
 static int check_findings(struct xdplace *ctx, const struct xp_link *link,
 			  const struct xdplace_attach_opts *opts)
@@ -250,15 +138,13 @@ static int check_findings(struct xdplace *ctx, const struct xp_link *link,
 	for (i = 0; i < n; i++) {
 		if (findings[i].say.fatal && !opts->force)
 			return xp_fail(findings[i].err, "attach to %s in %s mode: %s; %s",
-				       link->name, mode_name(opts->mode), findings[i].say.what,
+				       link->name, xp_mode_name(opts->mode), findings[i].say.what,
 				       findings[i].say.remedy);
 		xp_log(ctx, findings[i].say.fatal ? XDPLACE_LOG_WARN : XDPLACE_LOG_INFO,
 		       "%s: %s; %s", link->name, findings[i].say.what, findings[i].say.remedy);
 	}
 	return 0;
 }
-
-/* ---- attach ---- */
 
 static int link_path(const struct xdplace *ctx, const char *ifname, char *path, size_t size)
 {
@@ -286,12 +172,12 @@ static int pin_link(struct xdplace *ctx, const struct xp_link *link, int fd)
 
 static int attach_link(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mode mode)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flags(mode));
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = xp_mode_flags(mode));
 	int fd, err;
 
 	fd = bpf_link_create(ctx->prog, link->ifindex, BPF_XDP, &opts);
 	if (fd < 0)
-		return refused(ctx, link, mode, errno);
+		return xp_refused(ctx, link, mode, errno);
 	err = ctx->pinned ? pin_link(ctx, link, fd) : 0;
 	if (err) {
 		bpf_link_detach(fd);
@@ -351,8 +237,8 @@ static void log_attached(struct xdplace *ctx, const struct xp_link *link,
 		return;
 	}
 	xp_log(ctx, mode == asked ? XDPLACE_LOG_INFO : XDPLACE_LOG_WARN,
-	       "attached to %s in %s mode, lanes %u to %u", link->name, mode_name(mode), port->lane,
-	       port->lane + port->lanes - 1);
+	       "attached to %s in %s mode, lanes %u to %u", link->name, xp_mode_name(mode),
+	       port->lane, port->lane + port->lanes - 1);
 }
 
 static int attach_locked(struct xdplace *ctx, const struct xp_link *link,
@@ -365,8 +251,8 @@ static int attach_locked(struct xdplace *ctx, const struct xp_link *link,
 	err = claim_port(ctx, link);
 	if (err)
 		return err;
-	if (!opts->dispatcher && there(link->ifindex))
-		return busy(link, opts->mode);
+	if (!opts->dispatcher && xp_program_on(link->ifindex))
+		return xp_refused(ctx, link, opts->mode, EBUSY);
 	err = check_findings(ctx, link, opts);
 	if (err)
 		return err;

@@ -15,11 +15,24 @@ struct xp_finding {
 };
 #define XP_MAX_FINDINGS 24
 
+/* ---- interface_check.c ---- */
+
 /* Returns how many findings there are; at most XP_MAX_FINDINGS. */
 int xp_check_link(const struct xp_link *link, enum xdplace_mode mode,
 		  struct xp_finding findings[XP_MAX_FINDINGS]);
 /* Receive queues in use, at least 1. */
 uint32_t xp_link_queues(const struct xp_link *link);
+
+/* ---- interface_refusal.c ---- */
+
+const char *xp_mode_name(enum xdplace_mode mode);
+uint32_t xp_mode_flags(enum xdplace_mode mode); /* XDP_FLAGS_* */
+/* Id of the program on the interface, in whatever mode; 0: there is none. */
+uint32_t xp_program_on(uint32_t ifindex);
+/* Translate the kernel's error for this attempt; returns -errno of xdplace_attach(). */
+int xp_refused(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mode mode, int err);
+
+/* ---- interface.c ---- */
 
 /* Detach the context from every interface, whoever attached it; the first error is returned. */
 int xp_detach_all(struct xdplace *ctx);
