@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * main.c - run the cases that are asked for, print the table, write the report.
+ *
+ * Exit: 0 measured (whatever came out), 1 could not measure, 2 usage.
+ */
+#include <getopt.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "bench.h"
+
+static const char help[] =
+	"Usage: bench [-r FILE] [-p] [CASE...]\n"
+	"\n"
+	"Measures the cases whose name contains one of CASE; all of them without any.\n"
+	"As root. veth cases want the interfaces xpbench0 and xpbench1: scripts/bench.sh makes "
+	"them.\n"
+	"\n"
+	"  -r, --report FILE  write the results there as JSON as well\n"
+	"  -p, --profile      tell what a packet's time is made of, by switching stages off\n"
+	"  -h, --help         this\n";
+
+static const struct option options[] = {
+	{"report", required_argument, NULL, 'r'},
+	{"profile", no_argument, NULL, 'p'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static char *const *wanted;
+
+bool bench_wanted(const char *name)
+{
+	char *const *text;
+
+	for (text = wanted; *text; text++)
+		if (strstr(name, *text))
+			return true;
+	return text == wanted;
+}
+
+static int say_warnings(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+static int measure(bool profile)
+{
+	int err;
+
+	if (profile)
+		return bench_profile();
+	err = bench_program();
+	return err ? err : bench_veth();
+}
+
+static int run(bool profile, const char *report)
+{
+	int err = measure(profile);
+
+	if (err) {
+		fprintf(stderr, "bench: %s\n", strerror(-err));
+		return 1;
+	}
+	bench_report_table(stdout);
+	if (!report)
+		return 0;
+	err = bench_report_json(report);
+	if (err)
+		fprintf(stderr, "bench: write %s: %s\n", report, strerror(-err));
+	return err ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *report = NULL;
+	bool profile = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "r:ph", options, NULL)) != -1) {
+		switch (c) {
+		case 'r':
+			report = optarg;
+			break;
+		case 'p':
+			profile = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			fputs(help, stderr);
+			return 2;
+		}
+	}
+	wanted = argv + optind;
+	libbpf_set_print(say_warnings);
+	return run(profile, report);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * measure.c - clocks, medians, and where a thread runs. Nothing here knows what is measured.
+ */
+#include <errno.h>
+#include <math.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+static double clock_seconds(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+double bench_now(void)
+{
+	return clock_seconds(CLOCK_MONOTONIC);
+}
+
+double bench_cpu_time(void)
+{
+	return clock_seconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_median(double *samples, size_t count)
+{
+	if (!count)
+		return NAN;
+	qsort(samples, count, sizeof(*samples), compare);
+	if (count % 2)
+		return samples[count / 2];
+	return (samples[count / 2 - 1] + samples[count / 2]) / 2;
+}
+
+int bench_pin_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+void bench_prefer(void)
+{
+	setpriority(PRIO_PROCESS, gettid(), -20);
+}
+
+uint64_t bench_memory_free(void)
+{
+	unsigned long long kib = 0;
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+			break;
+	fclose(file);
+	return kib * 1024;
+}
