@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# bench.sh [-p] [CASE...] - measure the cases whose name contains one of CASE, or all of them.
+#
+# In: build/bench/bench (make bench-build), root. Out: a table, and build/bench/report.json.
+# All of it happens in namespaces that belong to this process alone and are gone with it, however
+# it ends: no interface is left behind and none of the machine's is touched.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=${BUILD:-$root/build}
+
+if [ "$(id -u)" != 0 ]; then
+	echo "bench.sh: needs root: sudo make bench" >&2
+	exit 1
+fi
+if [ "${1:-}" != --inside ]; then
+	exec unshare --net --mount "$0" --inside "$@"
+fi
+shift
+
+# A view of /sys for this network namespace, with room for pins.
+mount -t sysfs sysfs /sys
+mount -t bpf bpf /sys/fs/bpf
+
+# Nobody speaks on this wire but the generator: no IPv6, so no neighbour discovery.
+sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 || true
+ip link add xpbench0 mtu 1500 type veth peer name xpbench1 mtu 1500
+trap 'ip link del xpbench0 2>/dev/null' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+ip link set xpbench0 up
+ip link set xpbench1 up
+
+"$build/bench/bench" --report "$build/bench/report.json" "$@"
