@@ -431,22 +431,6 @@ int xdplace_detach(struct xdplace *ctx, const char *ifname)
 	return err;
 }
 
-int xp_detach_all(struct xdplace *ctx)
-{
-	enum xdplace_mode mode;
-	struct xp_port port;
-	uint32_t slot;
-	int err, first = 0;
-
-	for (slot = 0; slot < XP_MAX_PORTS; slot++) {
-		if (read_port(ctx, slot, &port) || !runs_ours(ctx, &port, &mode))
-			continue;
-		err = detach_port(ctx, slot, &port);
-		first = first ? first : err;
-	}
-	return first;
-}
-
 /* Pinned links go on without us, and so do their entries. */
 static void close_attached(struct xdplace *ctx)
 {

@@ -32,11 +32,6 @@ uint32_t xp_program_on(uint32_t ifindex);
 /* Translate the kernel's error for this attempt; returns -errno of xdplace_attach(). */
 int xp_refused(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mode mode, int err);
 
-/* ---- interface.c ---- */
-
-/* Detach the context from every interface, whoever attached it; the first error is returned. */
-int xp_detach_all(struct xdplace *ctx);
-
 /* ---- dispatcher.c: beside other programs, through libxdp ---- */
 
 /*
