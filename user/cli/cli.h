@@ -100,7 +100,10 @@ uint32_t cli_age(const char *option, const char *text); /* 500ms, 30s, 5m, never
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same; the next line points to --help; exit code 2. */
 _Noreturn void cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Says "what: why" of a failed library call (err: 0 or -errno < 0) and returns the exit code. */
+/*
+ * Says why a library call failed and returns the exit code. The library's own words (what was
+ * tried, on what, why, what to do) suffice; "what: strerror(err)" is for where it has none.
+ */
 int cli_error(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same for what the library knows nothing of: strerror() is the reason. */
 int cli_errno(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -166,6 +169,8 @@ void context_rule(const char *text, struct xp_rule *rule);
 /* Refuse, unless `force`, a rule that would take this machine's own ssh from it. */
 void context_keep_management(const char *text, const struct xp_rule *rule, bool force);
 const char *context_mode_name(enum xdplace_mode mode);
+/* "eth0: native mode, 4 queues on lanes 0-3" and the end of the line */
+void context_print_interface(const struct xdplace_interface *interface);
 
 /* ---- JSON (json.c) ---- */
 

@@ -73,3 +73,21 @@ const char *cli_context_name(const struct xdplace *ctx)
 {
 	return xdplace_config(ctx)->name;
 }
+
+const char *context_mode_name(enum xdplace_mode mode)
+{
+	return mode == XDPLACE_SKB ? "skb" : "native";
+}
+
+void context_print_interface(const struct xdplace_interface *interface)
+{
+	uint32_t last = interface->lane + interface->lanes - 1;
+
+	printf("%s: %s mode, %u queue%s on ", interface->name, context_mode_name(interface->mode),
+	       interface->queues, interface->queues == 1 ? "" : "s");
+	if (interface->lanes > 1)
+		printf("lanes %u-%u", interface->lane, last);
+	else
+		printf("lane %u", interface->lane);
+	printf("%s\n", interface->xsk ? ", frames to AF_XDP sockets" : "");
+}

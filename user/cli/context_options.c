@@ -266,20 +266,17 @@ void context_keep_management(const char *text, const struct xp_rule *rule, bool 
 			  text);
 }
 
-const char *context_mode_name(enum xdplace_mode mode)
-{
-	return mode == XDPLACE_SKB ? "skb" : "native";
-}
-
-static void add_rules(struct xdplace *ctx, const struct context_options *options)
+static void add_rules(struct xdplace *ctx, struct context_options *options)
 {
 	size_t i;
 	int id;
 
 	for (i = 0; i < options->rule_count; i++) {
 		id = xdplace_rule_add(ctx, &options->rules[i]);
-		if (id >= 0)
+		if (id >= 0) {
+			options->rules[i].id = (uint32_t)id;
 			continue;
+		}
 		xdplace_unload(ctx);
 		exit(cli_error(id, "add rule '%s'", options->rule_text[i]));
 	}
@@ -299,6 +296,15 @@ static int attach(struct xdplace *ctx, const struct context_options *options, co
 	return xdplace_attach(ctx, interface, &attach);
 }
 
+/* A pinned context is found by the name of its pin: it has no other. */
+static void set_name(struct xdplace_opts *open)
+{
+	if (cli.context && open->pin && strcmp(cli.context, open->pin))
+		cli_usage("--pin names the context already: leave out --context");
+	if (!open->name)
+		open->name = open->pin ? open->pin : cli.context;
+}
+
 struct xdplace *context_open(struct context_options *options, char **interfaces, int count,
 			     const char *otherwise)
 {
@@ -312,8 +318,7 @@ struct xdplace *context_open(struct context_options *options, char **interfaces,
 	for (r = 0; count && r < options->rule_count; r++)
 		context_keep_management(options->rule_text[r], &options->rules[r],
 					options->attach.force);
-	if (!options->open.name)
-		options->open.name = cli.context ? cli.context : options->open.pin;
+	set_name(&options->open);
 	ctx = xdplace_open(&options->open);
 	if (!ctx)
 		exit(cli_error(-errno, "make the context"));

@@ -78,10 +78,14 @@ int cli_error(int err, const char *format, ...)
 	const char *why = xdplace_error();
 	va_list args;
 
+	if (*why) {
+		cli_warn("%s", why);
+		return cli_exit_code(err);
+	}
 	va_start(args, format);
 	say(format, args);
 	va_end(args);
-	fprintf(stderr, ": %s\n", *why ? why : strerror(err < 0 ? -err : err));
+	fprintf(stderr, ": %s\n", strerror(err < 0 ? -err : err));
 	return cli_exit_code(err);
 }
 

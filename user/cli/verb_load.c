@@ -13,18 +13,6 @@
 
 #define MAX_SHOWN 256
 
-static void print_interfaces(const struct xdplace_interface *interfaces, int count)
-{
-	int i;
-
-	for (i = 0; i < count; i++)
-		printf("%s: %s mode, %u queue%s, lane%s %u-%u%s\n", interfaces[i].name,
-		       context_mode_name(interfaces[i].mode), interfaces[i].queues,
-		       interfaces[i].queues == 1 ? "" : "s", interfaces[i].lanes == 1 ? "" : "s",
-		       interfaces[i].lane, interfaces[i].lane + interfaces[i].lanes - 1,
-		       interfaces[i].xsk ? ", frames to AF_XDP sockets" : "");
-}
-
 static void print_rules(const struct context_options *options)
 {
 	size_t i;
@@ -40,15 +28,17 @@ static void print_text(struct xdplace *ctx, const struct context_options *option
 {
 	char umem[16], area[16];
 	size_t size;
+	int i;
 
 	xdplace_umem(ctx, &size);
 	printf("context %s", cli_context_name(ctx));
 	if (options->open.pin)
 		printf(", pinned as /sys/fs/bpf/xdplace/%s", options->open.pin);
-	printf(": %s UMEM in areas of %s, %u lanes\n", cli_human(size, umem, sizeof(umem)),
+	printf(": %s UMEM in areas of %s, %u lane%s\n", cli_human(size, umem, sizeof(umem)),
 	       cli_human(1ull << xdplace_config(ctx)->area_shift, area, sizeof(area)),
-	       xdplace_config(ctx)->lanes);
-	print_interfaces(interfaces, count);
+	       xdplace_config(ctx)->lanes, xdplace_config(ctx)->lanes == 1 ? "" : "s");
+	for (i = 0; i < count; i++)
+		context_print_interface(&interfaces[i]);
 	print_rules(options);
 }
 
@@ -91,7 +81,7 @@ static int still_there(const struct xdplace_interface *interfaces, int count, bo
 	return there;
 }
 
-static int stay(const struct xdplace_interface *interfaces, int count)
+static int stay(struct xdplace *ctx, const struct xdplace_interface *interfaces, int count)
 {
 	bool told[MAX_SHOWN] = {false};
 
@@ -102,6 +92,10 @@ static int stay(const struct xdplace_interface *interfaces, int count)
 		if (!still_there(interfaces, count, told)) {
 			cli_warn("no interface is left");
 			return CLI_FAILED;
+		}
+		if (!xdplace_interfaces(ctx, NULL, 0)) {
+			cli_warn("unloaded by another process");
+			return CLI_DONE;
 		}
 		sleep(1);
 	}
@@ -128,7 +122,7 @@ int verb_load(int argc, char **argv)
 	else
 		print_text(ctx, &options, interfaces, count);
 	if (!options.open.pin) {
-		code = stay(interfaces, count);
+		code = stay(ctx, interfaces, count);
 		xdplace_unload(ctx);
 	}
 	xdplace_close(ctx);

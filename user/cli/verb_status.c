@@ -165,15 +165,14 @@ static void print_memory(const struct status *status)
 
 static void print_interfaces(const struct status *status)
 {
-	const struct xdplace_interface *one;
 	int i;
 
 	for (i = 0; i < status->interface_count && i < MAX_INTERFACES; i++) {
-		one = &status->interfaces[i];
-		printf("  interface %s: %s mode, %u queues, lanes %u-%u%s\n", one->name,
-		       context_mode_name(one->mode), one->queues, one->lane,
-		       one->lane + one->lanes - 1, one->xsk ? ", frames to AF_XDP sockets" : "");
+		printf("  interface ");
+		context_print_interface(&status->interfaces[i]);
 	}
+	if (!status->interface_count)
+		printf("  no interface\n");
 }
 
 static void print_lanes(const struct status *status)
