@@ -152,6 +152,7 @@ bad_values()
 	bad_value mode_unknown "must be native, skb or unspecified" --mode offload
 	bad_value pin_slash "name|pin" --pin a/b
 	bad_value pin_long "name|pin" --pin a-name-longer-than-15
+	case_refused load_two_names 2 "names the context already" load c0 --pin "$NAME-1" -n other
 	case_refused load_ambiguous_option 2 "'--flow' may be several" load c0 --flow 3
 	case_refused load_no_interface 2 "which interface" load
 	case_refused load_unknown_interface 1 "nosuch0" load nosuch0
@@ -317,8 +318,8 @@ openmetrics()
 		/^# (HELP|UNIT) / { if (!($3 in type)) bad("before its TYPE: " $0); next }
 		/^[a-z_]+\{([a-z]+="[^"]*",?)+\} [0-9]+$/ {
 			split($0, part, "{"); family = part[1]
-			if (!sub(/_total$/, "", family)) bad("no _total: " $0)
-			if (type[family] != "counter") bad("no counter: " $0)
+			want = sub(/_total$/, "", family) ? "counter" : "gauge"
+			if (type[family] != want) bad("no " want ": " $0)
 			if ($0 in seen) bad("sample twice: " $0)
 			seen[$0] = 1; next
 		}

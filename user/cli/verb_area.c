@@ -71,7 +71,7 @@ static void print_counts(const struct xdplace_audit *audit)
 	printf("%-12s %10s\n", "STATE", "AREAS");
 	for (i = 0; i < XDPLACE_AREA_STATES; i++)
 		printf("%-12s %10u\n", xdplace_area_state_name(i), audit->state[i]);
-	printf("\n%-12s %10s\n", "KIND", "PLACING");
+	printf("\n%-12s %10s\n", "PLACED INTO", "AREAS");
 	for (i = 0; i < XP_AREA_KINDS; i++)
 		if (i != XP_AREA_USER)
 			printf("%-12s %10u\n", xdplace_area_kind_name(i), audit->kind[i]);

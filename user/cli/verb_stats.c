@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "cli.h"
+#include "lane_state.h"
 
 #define MAX_INTERFACES 256
 
@@ -309,12 +310,39 @@ static void print_sums(const struct stats *stats)
 	}
 }
 
+static void print_gauge(const struct stats *stats, uint32_t lane, const char *name, uint64_t value)
+{
+	printf("%s", name);
+	print_labels(stats, lane);
+	printf("} %" PRIu64 "\n", value);
+}
+
+static void print_gauges(const struct stats *stats)
+{
+	struct lane_state state;
+	uint32_t lane;
+
+	print_family("xdplace_completions_waiting", "gauge", NULL,
+		     "Completions that the consumer has not released yet.");
+	for (lane = stats->first; lane < stats->end; lane++) {
+		lane_state(stats->ctx, lane, &state);
+		print_gauge(stats, lane, "xdplace_completions_waiting", state.waiting);
+	}
+	print_family("xdplace_areas_free", "gauge", NULL, "Areas offered for placement.");
+	for (lane = stats->first; lane < stats->end; lane++) {
+		lane_state(stats->ctx, lane, &state);
+		print_gauge(stats, lane, "xdplace_areas_free",
+			    (uint64_t)state.free_hot + state.free_cold);
+	}
+}
+
 static void print_openmetrics(const struct stats *stats)
 {
 	print_packets(stats);
 	print_sums(stats);
 	print_opcodes(stats);
 	print_reasons(stats);
+	print_gauges(stats);
 	printf("# EOF\n");
 }
 
