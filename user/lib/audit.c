@@ -2,8 +2,9 @@
 /*
  * audit.c - where every area is: the account of it, and the recovery of those that are nowhere.
  *
- * An account is put together from what four parties say: the program (xp_areas), the free rings
- * and the rests of groups, the completions not yet released, and this process (areas kept).
+ * An account is put together from what all parties say: the program (the mark of each area in
+ * xp_areas, and the lanes and flows that hold it), the free rings and the rests of groups, the
+ * completions not yet released, and this process (areas kept).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,11 +21,14 @@
 #define LOOKS 5	     /* at areas that seem lost or in two places, before it is believed */
 #define PAUSE_US 500 /* between looks: longer than a packet's turn */
 
-/* Who says that he has an area; free ones are counted, for one may be offered twice. */
+#define BATCH 256u /* flows that are read at once */
+
+/* Who says that he has an area, and how often (up to 255): there may be contradictions. */
 struct account {
-	uint32_t *kind;	  /* the program's word */
-	uint8_t *offered; /* times, up to 255 */
-	uint8_t *named;	  /* by completions not released, up to 255 */
+	uint32_t *kind;	  /* the program's mark */
+	uint8_t *held;	  /* by lanes and flows, for placing */
+	uint8_t *offered; /* in free rings */
+	uint8_t *named;	  /* by completions not released */
 	struct xp_cursor *cursor;
 };
 
@@ -37,6 +41,7 @@ static void count(uint8_t *counter, const struct xp_config *config, uint32_t are
 static void account_free(struct account *account)
 {
 	free(account->kind);
+	free(account->held);
 	free(account->offered);
 	free(account->named);
 	free(account->cursor);
@@ -45,10 +50,11 @@ static void account_free(struct account *account)
 static int account_alloc(struct account *account, const struct xp_config *config)
 {
 	account->kind = calloc(config->areas, sizeof(*account->kind));
+	account->held = calloc(config->areas, 1);
 	account->offered = calloc(config->areas, 1);
 	account->named = calloc(config->areas, 1);
 	account->cursor = calloc(config->lanes, sizeof(*account->cursor));
-	if (account->kind && account->offered && account->named && account->cursor)
+	if (account->kind && account->held && account->offered && account->named && account->cursor)
 		return 0;
 	account_free(account);
 	return xp_fail(ENOMEM, "no memory to account for %u areas", config->areas);
@@ -132,38 +138,26 @@ static bool kept(const struct xdplace *ctx, uint32_t area)
 
 /* ---- recovery ---- */
 
-struct locks {
-	int fd[XP_MAX_LANES];
-};
+static bool taken(struct xdplace *ctx, uint32_t lane)
+{
+	int fd = xp_lock_lane(ctx, lane);
 
-static void unlock_all(struct xdplace *ctx, struct locks *locks)
+	xp_unlock_lane(ctx, lane, fd);
+	return fd == -EBUSY;
+}
+
+static bool others_taken(struct xdplace *ctx, uint32_t mine)
 {
 	uint32_t i;
 
 	for (i = 0; i < ctx->config.lanes; i++)
-		xp_unlock_lane(ctx, i, locks->fd[i]);
-}
-
-/* True: no other lane has a consumer, nor gets one until unlock_all(). */
-static bool lock_others(struct xdplace *ctx, uint32_t mine, struct locks *locks)
-{
-	bool all = true;
-	uint32_t i;
-
-	for (i = 0; i < ctx->config.lanes; i++) {
-		locks->fd[i] = -1;
-		if (i == mine || !all)
-			continue;
-		locks->fd[i] = xp_lock_lane(ctx, i);
-		all = locks->fd[i] >= 0;
-	}
-	if (!all)
-		unlock_all(ctx, locks);
-	return all;
+		if (i != mine && taken(ctx, i))
+			return true;
+	return false;
 }
 
 /*
- * While all lanes are locked nothing is offered and no completion is released: free areas only
+ * While no lane has a consumer nothing is offered and no completion is released: free areas only
  * become fewer, named ones only more. So an area that is user space's in the first look and in
  * the second, is not offered in between, and is named by nothing afterwards, was nowhere all
  * the time: one that was taken meanwhile is the program's in the second look, or named.
@@ -224,16 +218,77 @@ static int recover(struct xdplace_lane *lane)
 	return err;
 }
 
+/*
+ * A consumer that lives keeps what it keeps: only when this is the only one can areas that nobody
+ * names be told from those that are kept. The caller sees to it that no other gets a lane.
+ */
 int xp_areas_recover(struct xdplace_lane *lane)
 {
-	struct locks locks;
-	int n;
+	return others_taken(lane->ctx, lane->index) ? 0 : recover(lane);
+}
 
-	if (!lock_others(lane->ctx, lane->index, &locks))
+/* ---- what the program has in work ---- */
+
+/* Places in the UMEM that cursors keep, + 1. */
+static void count_place(uint8_t *held, const struct xp_config *config, uint32_t place)
+{
+	if (place)
+		count(held, config, (place - 1) >> config->area_shift);
+}
+
+static void count_lanes(const struct xp_config *config, struct account *account)
+{
+	const struct xp_cursor *cursor;
+	uint32_t i, k;
+
+	for (i = 0; i < config->lanes; i++) {
+		cursor = &account->cursor[i];
+		for (k = 0; k < XP_HAND && k < cursor->hand_count; k++)
+			count(account->held, config, cursor->hand[k]);
+		count_place(account->held, config, cursor->cell_next[0]);
+		count_place(account->held, config, cursor->cell_next[1]);
+		count_place(account->held, config, cursor->frame_next);
+	}
+}
+
+/* A flow with holes has its areas in the slots of an early block, index + 1. */
+static int count_flow(struct xdplace *ctx, const struct xp_flow *flow, uint8_t *held)
+{
+	const struct xp_config *config = &ctx->config;
+	struct xp_early early;
+	uint32_t i;
+	int err;
+
+	if (flow->state == XP_FLOW_FREE)
 		return 0;
-	n = recover(lane);
-	unlock_all(lane->ctx, &locks);
-	return n;
+	if (flow->early == XP_NONE) {
+		count(held, config, flow->area);
+		return 0;
+	}
+	err = bpf_map_lookup_elem(ctx->map[XP_MAP_EARLY], &flow->early, &early);
+	for (i = 0; i < config->window && !err; i++)
+		if (early.slot[i])
+			count(held, config, early.slot[i] - 1);
+	return err;
+}
+
+static int count_flows(struct xdplace *ctx, uint8_t *held)
+{
+	uint32_t i, n, first, total = ctx->config.flows * ctx->config.lanes;
+	struct xp_flow *flows;
+	int err = 0;
+
+	flows = calloc(BATCH, sizeof(*flows));
+	if (!flows)
+		return xp_fail(ENOMEM, "no memory to read flows");
+	for (first = 0; first < total && !err; first += n) {
+		n = total - first < BATCH ? total - first : BATCH;
+		err = xp_map_read(ctx->map[XP_MAP_FLOW], first, n, flows, sizeof(*flows));
+		for (i = 0; i < n && !err; i++)
+			err = count_flow(ctx, &flows[i], held);
+	}
+	free(flows);
+	return err ? xp_fail(-err, "read the flows' areas: %s", strerror(-err)) : 0;
 }
 
 /* ---- audit ---- */
@@ -243,17 +298,15 @@ static bool foreign_consumer(struct xdplace *ctx)
 {
 	bool foreign = false;
 	uint32_t i;
-	int fd;
+	int lock;
 
+	/* Or looking at a lane's lock would be in the way of one who wants the lane. */
+	lock = xp_lock(ctx, XP_LOCK_CONSUMERS, true);
 	pthread_mutex_lock(&ctx->mutex);
-	for (i = 0; i < ctx->config.lanes && !foreign; i++) {
-		if (ctx->lane[i])
-			continue;
-		fd = xp_lock_lane(ctx, i);
-		foreign = fd == -EBUSY;
-		xp_unlock_lane(ctx, i, fd);
-	}
+	for (i = 0; i < ctx->config.lanes && !foreign; i++)
+		foreign = !ctx->lane[i] && taken(ctx, i);
 	pthread_mutex_unlock(&ctx->mutex);
+	xp_unlock(ctx, XP_LOCK_CONSUMERS, lock);
 	return foreign;
 }
 
@@ -261,7 +314,8 @@ static enum xdplace_area_state judge(const struct xdplace *ctx, const struct acc
 				     uint32_t area, bool foreign)
 {
 	const struct xp_layout *layout = &ctx->layout;
-	unsigned consumer, claims;
+	unsigned consumer;
+	bool marked;
 
 	if (xp_area_guard(&ctx->config, layout, area))
 		return XDPLACE_AREA_GUARD;
@@ -269,17 +323,18 @@ static enum xdplace_area_state judge(const struct xdplace *ctx, const struct acc
 		return XDPLACE_AREA_OWN;
 	if (area >= layout->xsk)
 		return XDPLACE_AREA_XSK;
+	marked = XP_AREA_KIND(account->kind[area]) != XP_AREA_USER;
 	consumer = account->named[area] + kept(ctx, area);
-	claims = consumer + account->offered[area] + !!XP_AREA_KIND(account->kind[area]);
-	if (claims > 1)
+	if (consumer + account->offered[area] + (marked || account->held[area]) > 1 ||
+	    account->held[area] > 1 || (account->held[area] && !marked))
 		return XDPLACE_AREA_TWICE;
 	if (consumer)
 		return XDPLACE_AREA_CONSUMER;
 	if (account->offered[area])
 		return XDPLACE_AREA_FREE;
-	if (claims)
+	if (account->held[area])
 		return XDPLACE_AREA_PLACING;
-	return foreign ? XDPLACE_AREA_CONSUMER : XDPLACE_AREA_LOST;
+	return foreign && !marked ? XDPLACE_AREA_CONSUMER : XDPLACE_AREA_LOST;
 }
 
 static int look(struct xdplace *ctx, struct account *account)
@@ -293,7 +348,9 @@ static int look(struct xdplace *ctx, struct account *account)
 		return err;
 	count_offered(ctx, account);
 	count_named(ctx, account);
-	return 0;
+	memset(account->held, 0, ctx->config.areas);
+	count_lanes(&ctx->config, account);
+	return count_flows(ctx, account->held);
 }
 
 static bool strange(enum xdplace_area_state state)

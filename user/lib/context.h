@@ -111,7 +111,7 @@ void xp_layout(const struct xp_config *config, struct xp_layout *layout);
 bool xp_area_guard(const struct xp_config *config, const struct xp_layout *layout, uint32_t area);
 /* Offer all areas to the lanes, once, before anything runs. */
 void xp_areas_seed(struct xdplace *ctx);
-/* Offer again the areas that no living consumer, ring or program has; returns how many. */
+/* Offer again the areas that no consumer, ring or program has; returns how many. */
 int xp_areas_recover(struct xdplace_lane *lane);
 
 /* ---- pin.c ---- */
@@ -148,6 +148,8 @@ int xp_context_config(struct xdplace *ctx); /* reads and checks it: EPROTO anoth
 /* Lock `what` of the context: descriptor, or -errno (-EBUSY: held, unless `wait`). */
 int xp_lock(const struct xdplace *ctx, const char *what, bool wait);
 void xp_unlock(const struct xdplace *ctx, const char *what, int fd);
+/* Held while someone becomes a lane's consumer, or looks whether a lane has one. */
+#define XP_LOCK_CONSUMERS "consumers"
 /* The lock of a lane's consumer. */
 int xp_lock_lane(const struct xdplace *ctx, uint32_t lane);
 void xp_unlock_lane(const struct xdplace *ctx, uint32_t lane, int fd);

@@ -229,17 +229,11 @@ static void set_open(struct xdplace *ctx, uint32_t index, struct xdplace_lane *l
 	pthread_mutex_unlock(&ctx->mutex);
 }
 
-struct xdplace_lane *xdplace_lane_open(struct xdplace *ctx, uint32_t index)
+static struct xdplace_lane *lane_new(struct xdplace *ctx, uint32_t index)
 {
 	const struct xp_config *config = &ctx->config;
-	struct xdplace_lane *lane;
-	int err;
+	struct xdplace_lane *lane = calloc(1, sizeof(*lane));
 
-	if (index >= config->lanes) {
-		xp_fail(EINVAL, "lane %u: the context has %u", index, config->lanes);
-		return NULL;
-	}
-	lane = calloc(1, sizeof(*lane));
 	if (!lane) {
 		xp_fail(ENOMEM, "no memory for lane %u", index);
 		return NULL;
@@ -250,23 +244,52 @@ struct xdplace_lane *xdplace_lane_open(struct xdplace *ctx, uint32_t index)
 	lane->ring = ctx->ring + (size_t)index * config->ring;
 	lane->hot = ctx->free + (size_t)index * (config->hot + config->cold);
 	lane->cold = lane->hot + config->hot;
-	lane->lock = xp_lock_lane(ctx, index);
+	lane->lock = -1;
+	return lane;
+}
+
+/* With XP_LOCK_CONSUMERS held. */
+static int take_over(struct xdplace_lane *lane)
+{
+	int n;
+
+	lane->lock = xp_lock_lane(lane->ctx, lane->index);
 	if (lane->lock == -EBUSY)
-		xp_fail(EBUSY, "lane %u has a consumer already", index);
-	err = lane->lock < 0 ? lane->lock : prepare(lane);
-	if (!err)
-		err = xp_areas_recover(lane);
-	if (err < 0) {
-		xdplace_lane_close(lane);
-		errno = -err;
+		return xp_fail(EBUSY, "lane %u has a consumer already", lane->index);
+	if (lane->lock < 0)
+		return lane->lock;
+	n = prepare(lane);
+	if (!n)
+		n = xp_areas_recover(lane);
+	if (n > 0)
+		xp_log(lane->ctx, XDPLACE_LOG_INFO,
+		       "lane %u: %d areas that a consumer held when it died are offered again",
+		       lane->index, n);
+	return n < 0 ? n : 0;
+}
+
+struct xdplace_lane *xdplace_lane_open(struct xdplace *ctx, uint32_t index)
+{
+	struct xdplace_lane *lane;
+	int lock, err;
+
+	if (index >= ctx->config.lanes) {
+		xp_fail(EINVAL, "lane %u: the context has %u", index, ctx->config.lanes);
 		return NULL;
 	}
-	if (err > 0)
-		xp_log(ctx, XDPLACE_LOG_INFO,
-		       "lane %u: %d areas that a consumer held when it died are offered again",
-		       index, err);
-	set_open(ctx, index, lane);
-	return lane;
+	lane = lane_new(ctx, index);
+	if (!lane)
+		return NULL;
+	lock = xp_lock(ctx, XP_LOCK_CONSUMERS, true);
+	err = lock < 0 ? lock : take_over(lane);
+	if (!err)
+		set_open(ctx, index, lane);
+	xp_unlock(ctx, XP_LOCK_CONSUMERS, lock);
+	if (!err)
+		return lane;
+	xdplace_lane_close(lane);
+	errno = -err;
+	return NULL;
 }
 
 void xdplace_lane_close(struct xdplace_lane *lane)
