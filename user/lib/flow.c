@@ -29,9 +29,12 @@ static int check_own(const struct xdplace *ctx, const struct xdplace_flow_opts *
 	end = ((uint64_t)config->areas << config->area_shift) - area;
 	if (!config->own_areas)
 		return xp_fail(EINVAL, "own area: the context was made without own_size");
-	if (opts->own_length % area || opts->own_address % area)
-		return xp_fail(EINVAL, "own area of %u bytes at %u: must be multiples of %u",
-			       opts->own_length, opts->own_address, area);
+	if (opts->own_length % area || opts->own_address % area || opts->own_start % area)
+		return xp_fail(EINVAL,
+			       "own area of %u bytes at %u, from stream offset %llu: must be "
+			       "multiples of %u",
+			       opts->own_length, opts->own_address,
+			       (unsigned long long)opts->own_start, area);
 	if (opts->own_address < first || opts->own_length > end ||
 	    opts->own_address > end - opts->own_length)
 		return xp_fail(EINVAL, "own area of %u bytes at %u: must lie within %llu .. %llu",
@@ -65,6 +68,16 @@ static int flow_command(struct xdplace *ctx, struct xp_command *command, const c
 
 	if (result >= 0)
 		return 0;
+	if (result == -EAGAIN)
+		return xp_fail(EAGAIN,
+			       "%s: the lane's completion ring is full; let its consumer "
+			       "go on, then try again",
+			       what);
+	if (result == -EBUSY && command->own_length)
+		return xp_fail(EBUSY,
+			       "%s: bytes from there on were placed already, or the own "
+			       "area is in use",
+			       what);
 	return xp_fail(-result, "%s: %s", what, strerror(-result));
 }
 

@@ -15,9 +15,11 @@
 #include "lane.h"
 
 #define TICK_MS 250
-#define TICK_FLOWS 64u /* ended by one command, so that packets don't wait long for the lane */
-#define TICK_TURNS 16  /* the rest has time until the next tick */
-#define FLUSH_FLOWS 64u
+/*
+ * A command does one flow's work, so that packets never wait long for the lane. This many follow
+ * one another; what is left then has time until the next tick.
+ */
+#define TICK_TURNS 1024
 
 static int64_t now_ms(void)
 {
@@ -55,35 +57,43 @@ void xdplace_lane_awake(struct xdplace_lane *lane)
 	ring_buffer__consume(lane->events);
 }
 
+static int lane_command(struct xdplace_lane *lane, enum xp_command_code code)
+{
+	struct xp_command command = {.code = code, .lane = lane->index, .count = 1};
+
+	return xp_command(lane->ctx, &command);
+}
+
 int xdplace_lane_tick(struct xdplace_lane *lane)
 {
-	struct xp_command command;
 	int turn, result = 1;
 
 	lane->next_tick = now_ms() + TICK_MS;
-	for (turn = 0; turn < TICK_TURNS && result > 0; turn++) {
-		command = (struct xp_command){
-			.code = XP_CMD_TICK, .lane = lane->index, .count = TICK_FLOWS};
-		result = xp_command(lane->ctx, &command);
-	}
+	for (turn = 0; turn < TICK_TURNS && result > 0; turn++)
+		result = lane_command(lane, XP_CMD_TICK);
 	/* A full ring is the consumer's turn, a busy lane the next tick's. */
 	return result == -EAGAIN || result == -EBUSY || result > 0 ? 0 : result;
 }
 
+/*
+ * More turns than the lane has flows are not needed, unless packets go on setting up new ones:
+ * the caller is to see that this does not end.
+ */
 int xdplace_lane_flush(struct xdplace_lane *lane)
 {
-	struct xp_command command;
-	int left;
+	uint32_t turn;
+	int left = 1;
 
-	do {
-		command = (struct xp_command){
-			.code = XP_CMD_FLUSH, .lane = lane->index, .count = FLUSH_FLOWS};
-		left = xp_command(lane->ctx, &command);
-		/* What this has told is the caller's to read before the ring is full. */
-	} while (left > 0 && !ready(lane));
-	if (left == -EAGAIN && ready(lane))
+	for (turn = 0; turn <= lane->ctx->config.flows && left > 0; turn++)
+		left = lane_command(lane, XP_CMD_FLUSH);
+	if (left != -EAGAIN)
+		return left;
+	if (ready(lane))
 		return ready(lane);
-	return left;
+	return xp_fail(EAGAIN,
+		       "end the flows of lane %u: its ring is full of completions that "
+		       "were polled, release them first",
+		       lane->index);
 }
 
 static int sleep_once(struct xdplace_lane *lane, int timeout_ms)
