@@ -3,9 +3,10 @@
 #
 # kernels.sh - try xdplace on Debian's kernels, in virtual machines.
 #
-# usage: kernels.sh [-v] [-b BUILD] [-t TEST,TEST...] [KERNEL...]
+# usage: kernels.sh [-v] [-b BUILD] [-t TEST,TEST...] [-s SHAPE,SHAPE...] [KERNEL...]
 #	-v  the whole console		BUILD	directory with what was built [build]
 #	TEST	function test_TEST of tests/kernels/guest.sh [all of them, in order]
+#	SHAPE	configuration that load_object knows [all of them]
 #	KERNEL	6.1 or 6.12 [both]
 #
 # In: a Debian 12 machine with qemu-system-x86, busybox-static and cpio. Kernel packages come from
@@ -27,6 +28,7 @@ GUEST_MODULES=(veth)
 GUEST_PROGRAMS=(xdplace tests/load_object tests/prog)
 BUILD=build
 TESTS=
+SHAPES=
 VERBOSE=
 WORK=
 
@@ -164,18 +166,19 @@ run() { # KERNEL
 	timeout -k 5 "$TIMEOUT" nice qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 2048 \
 		-nodefaults -no-reboot -display none -monitor none -serial stdio -nic none \
 		-kernel "$directory"/boot/vmlinuz-* -initrd "$directory/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 tests=$TESTS" < /dev/null 2>&1 |
+		-append "console=ttyS0 quiet panic=-1 tests=$TESTS shapes=$SHAPES" < /dev/null 2>&1 |
 		tee "$log" | results "$kernel" || {
 		echo "# the whole console is in $log"
 		return 1
 	}
 }
 
-while getopts vb:t: option; do
+while getopts vb:t:s: option; do
 	case $option in
 	v) VERBOSE=1 ;;
 	b) BUILD=$OPTARG ;;
 	t) TESTS=$OPTARG ;;
+	s) SHAPES=$OPTARG ;;
 	*) usage ;;
 	esac
 done
