@@ -21,7 +21,7 @@
 #include "context.h"
 #include "interface.h"
 
-#define MAX_MTU 65535u
+#define MAX_MTU 65535u /* what is longer does not fit a completion's 16 bits */
 /* A page less XDP's head room, the skb_shared_info behind it and the Ethernet header. */
 #define ONE_BUFFER_MTU 3498u
 
@@ -185,37 +185,39 @@ static bool is_veth(const struct check *c)
 }
 
 /*
- * What a driver announces is a hint, not a verdict: drivers from outside the kernel tree announce
- * nothing. The kernel has the last word when it is asked to attach.
+ * Of drivers that announce nothing, those from outside the kernel tree may do XDP all the same:
+ * the kernel has the last word when it is asked to attach. What others announce can be trusted.
  */
-static void check_driver(struct check *c)
+static void check_announced(struct check *c, uint64_t features)
 {
-	bool jumbo = c->link->mtu > ONE_BUFFER_MTU;
-	uint64_t features;
-
-	if (c->mode != XDPLACE_NATIVE)
-		return;
-	if (xp_link_xdp_features(c->link->ifindex, &features)) {
-		if (jumbo)
-			find(c, 0,
-			     "if attaching is refused: ip link set dev %s mtu 3498, or --mode skb",
-			     "MTU %u needs a driver that does XDP in several buffers",
-			     c->link->mtu);
-		return;
-	}
-	if (!(features & XP_XDP_BASIC) && !is_veth(c))
+	if (!(features & XP_XDP_BASIC))
 		find(c, 0, "if attaching to %s is refused: --mode skb",
 		     "driver announces no XDP support");
-	else if (features & XP_XDP_BASIC && !(features & XP_XDP_RX_SG) && jumbo)
-		find(c, 0, "if attaching is refused: ip link set dev %s mtu 3498, or --mode skb",
-		     "MTU %u, but the driver announces XDP in one buffer only", c->link->mtu);
+	else if (!(features & XP_XDP_RX_SG) && c->link->mtu > ONE_BUFFER_MTU)
+		find(c, ERANGE, "ip link set dev %s mtu 3498, or --mode skb",
+		     "MTU %u, but the driver does XDP in one buffer only", c->link->mtu);
 }
 
+static void check_driver(struct check *c)
+{
+	uint64_t features;
+
+	if (c->mode != XDPLACE_NATIVE || is_veth(c))
+		return;
+	if (!xp_link_xdp_features(c->link->ifindex, &features))
+		check_announced(c, features);
+	else if (c->link->mtu > ONE_BUFFER_MTU)
+		find(c, 0, "if attaching is refused: ip link set dev %s mtu 3498, or --mode skb",
+		     "MTU %u needs a driver that does XDP in several buffers", c->link->mtu);
+}
+
+/* The loopback device has such an MTU from the start, and hardly ever such packets. */
 static void check_mtu(struct check *c)
 {
 	if (c->link->mtu > MAX_MTU)
-		find(c, ERANGE, "ip link set dev %s mtu 65535",
-		     "MTU %u: a packet may be longer than 65535 bytes", c->link->mtu);
+		find(c, c->link->flags & IFF_LOOPBACK ? 0 : ERANGE, "ip link set dev %s mtu 65521",
+		     "MTU %u: packets may be longer than the 65535 bytes that can be placed",
+		     c->link->mtu);
 }
 
 static void check_carrier(struct check *c)
