@@ -10,29 +10,46 @@
 
 #define XP_HAND 8u /* areas taken from the free ring, not used yet */
 
+/*
+ * The packet in work, while it takes the long way (place.bpf.h). `at` and `end` are stream
+ * offsets, `from` is the place of the byte at `at` in the frame.
+ */
+struct xp_job {
+	__u64 at;
+	__u64 end;
+	__u32 from;
+	__u32 flow; /* index in xp_flow; XP_NONE */
+	__u32 opcode;
+	__u32 reason;
+	__u32 header; /* UMEM offset of the header cell, XP_NONE: told already, or none */
+	__u32 header_len;
+	__u32 header_flags; /* XP_RELEASE_HEADER */
+	__u32 placed;	    /* payload bytes placed so far */
+};
+
 struct xp_cursor {
-	__u32 lock;	     /* 0 free, 1 held by a packet, 2 + CPU: held by a command */
-	__u32 produced;	     /* completions written and told; the authority for xp_lane.produced */
-	__u32 written;	     /* completions written, told or not */
-	__u32 hand_count;    /* areas in hand[] */
+	__u32 lock;	  /* 0 free, 1 held by a packet, 2 + CPU: held by a command */
+	__u32 produced;	  /* completions written and told; the authority for xp_lane.produced */
+	__u32 written;	  /* completions written, told or not */
+	__u32 hand_count; /* areas in hand[] */
 	__u32 hand[XP_HAND];
-	__u32 hot_consumed;  /* groups */
+	__u32 hot_consumed; /* groups */
 	__u32 cold_consumed;
-	__u32 header_next;   /* UMEM offset of the next header cell; XP_CELL-aligned; 0: none */
-	__u32 hybrid_next;   /* the same for hybrid cells */
+	__u32 cell_next[2]; /* UMEM offset of the next header and hybrid cell, + 1; 0: none */
 
 	union xp_key key; /* of the last flow, so that a train of packets needs no look-up */
 	__u32 handle;	  /* its handle; 0 with key zero: none */
-	__u32 frame_next; /* UMEM offset of the next frame; 0: none */
+	__u32 frame_next; /* UMEM offset of the next frame, + 1; 0: none */
 
 	__u32 lru_head; /* flows, most recently active first; index + 1, 0: none */
 	__u32 lru_tail;
-	__u32 free_flow;   /* first free entry, linked by lru_next; index + 1, 0: none */
-	__u32 used_flows;  /* entries of this lane ever used: those beyond are free as well */
-	__u32 free_early;  /* first free early block; index + 1 */
+	__u32 free_flow;  /* first free entry, linked by lru_next; index + 1, 0: none */
+	__u32 used_flows; /* entries of this lane ever used: those beyond are free as well */
+	__u32 free_early; /* first free early block; index + 1 */
 	__u32 used_early;
-	__u32 sweep;	   /* where the search for aged holes goes on */
+	__u32 sweep; /* where the search for aged holes goes on */
 	__u32 spare;
+	struct xp_job job;
 };
 
 #endif

@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <xdplace/abi.h>
+#include "compiler.h"
 #include "cursor.h"
 
 const volatile struct xp_config xp_config = {.abi = XP_ABI};

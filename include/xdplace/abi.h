@@ -31,48 +31,48 @@
 #define XP_NONE 0xffffffffu /* no area, no flow, no block */
 
 /* Limits; xdplace_open() checks what is asked for against them. */
-#define XP_CELL 256u		   /* bytes of a header or hybrid cell */
-#define XP_PAD 2u		   /* bytes between the start of a cell and its packet */
-#define XP_MIN_AREA_SHIFT 12u	   /* 4 KiB */
-#define XP_MAX_AREA_SHIFT 15u	   /* 32 KiB: two areas of data fit a completion */
-#define XP_MAX_BANK_SHIFT 28u	   /* 256 MiB: the verifier's limit for one map value is 512 */
-#define XP_MAX_UMEM (1ull << 32)   /* offsets are 32 bit */
+#define XP_CELL 256u		 /* bytes of a header or hybrid cell */
+#define XP_PAD 2u		 /* bytes between the start of a cell and its packet */
+#define XP_MIN_AREA_SHIFT 12u	 /* 4 KiB */
+#define XP_MAX_AREA_SHIFT 15u	 /* 32 KiB: two areas of data fit a completion */
+#define XP_MAX_BANK_SHIFT 28u	 /* 256 MiB: the verifier's limit for one map value is 512 */
+#define XP_MAX_UMEM (1ull << 32) /* offsets are 32 bit */
 #define XP_MAX_LANES 64u
 #define XP_MAX_FLOWS (1u << 20)
-#define XP_MAX_WINDOW 256u	   /* areas that the data of one flow may span */
-#define XP_MAX_RUNS 128u	   /* early runs (holes) that one flow may have */
-#define XP_MIN_RING 1024u	   /* completions: one packet may need XP_SLOW_ROOM */
+#define XP_MAX_WINDOW 256u /* areas that the data of one flow may span */
+#define XP_MAX_RUNS 128u   /* early runs (holes) that one flow may have */
+#define XP_MIN_RING 1024u  /* completions: one packet may need XP_SLOW_ROOM */
 #define XP_MAX_RING (1u << 20)
 #define XP_MAX_RULES 64u
-#define XP_MAX_HEADER 510u	   /* bytes of headers: two cells less the pad */
+#define XP_MAX_HEADER 510u /* bytes of headers: two cells less the pad */
 #define XP_MIN_THRESHOLD 64u
 #define XP_MAX_THRESHOLD 2048u
-#define XP_FREE_GROUP 4u	   /* free areas that are read at once: one cache line */
-#define XP_SLOW_ROOM 720u	   /* completions that the rarest packet may need at most */
+#define XP_FREE_GROUP 4u  /* free areas that are read at once: one cache line */
+#define XP_SLOW_ROOM 720u /* completions that the rarest packet may need at most */
 
 /*
  * Op-codes: what was decided for a packet. X(NAME, name, meaning)
  */
-#define XP_OPCODES(X)                                                                             \
+#define XP_OPCODES(X)                                                                              \
 	X(FOREIGN, foreign, "outside the protocol set, or its rule does not want it re-assembled") \
-	X(NODATA, nodata, "of a flow, carries no data")                                           \
-	X(TEARDOWN, teardown, "ends the flow without data of its own (RST, age, command)")        \
-	X(WHOLE, whole, "has data, not re-assembled, flow unchanged or not set up")               \
-	X(APPEND, append, "next in sequence")                                                     \
-	X(LAST, last, "next in sequence, ends the flow (FIN)")                                    \
-	X(FIRST, first, "sets up a new flow")                                                     \
-	X(REPLACE, replace, "sets up a flow in the place of the least recently active one")       \
-	X(EARLY, early, "out of sequence, placed at its stream offset")                           \
-	X(REPEAT, repeat, "retransmission, nothing new in it")                                    \
-	X(FRAGMENT, fragment, "part of a fragmented datagram")                                    \
-	X(TAGGED, tagged, "carries a placement tag")                                              \
+	X(NODATA, nodata, "of a flow, carries no data")                                            \
+	X(TEARDOWN, teardown, "ends the flow without data of its own (RST, age, command)")         \
+	X(WHOLE, whole, "has data, not re-assembled, flow unchanged or not set up")                \
+	X(APPEND, append, "next in sequence")                                                      \
+	X(LAST, last, "next in sequence, ends the flow (FIN)")                                     \
+	X(FIRST, first, "sets up a new flow")                                                      \
+	X(REPLACE, replace, "sets up a flow in the place of the least recently active one")        \
+	X(EARLY, early, "out of sequence, placed at its stream offset")                            \
+	X(REPEAT, repeat, "retransmission, nothing new in it")                                     \
+	X(FRAGMENT, fragment, "part of a fragmented datagram")                                     \
+	X(TAGGED, tagged, "carries a placement tag")                                               \
 	X(STALE, stale, "carries an invalid tag, data discarded")
 
 enum xp_opcode {
 #define X(NAME, name, meaning) XP_##NAME,
 	XP_OPCODES(X)
 #undef X
-	    XP_OPCODE_COUNT
+		XP_OPCODE_COUNT
 };
 
 /*
@@ -102,8 +102,9 @@ enum xp_opcode {
 	X(OUT_OF_WINDOW, out_of_window, "far outside the flow's window: stray or forged")          \
 	X(RST_WINDOW, rst_window, "RST outside the window, ignored: probably forged")              \
 	X(CLOSED, closed, "data after the flow has ended")                                         \
-	X(EARLY_FULL, early_full, "no block left to remember holes: more flows with loss than "    \
-				  "`early` allows")                                                \
+	X(EARLY_FULL, early_full,                                                                  \
+	  "no block left to remember holes: more flows with loss than "                            \
+	  "`early` allows")                                                                        \
 	X(HOLES_FULL, holes_full, "more than 128 holes in one flow")                               \
 	X(RING_FULL, ring_full, "completion ring full: the consumer is too slow or has stopped")   \
 	X(NO_AREA, no_area, "no free area: the consumer holds them, or the UMEM is too small")     \
@@ -126,10 +127,13 @@ enum xp_reason {
 #define X(NAME, name, meaning) XP_R_##NAME,
 	XP_REASONS(X)
 #undef X
-	    XP_REASON_COUNT
+		XP_REASON_COUNT
 };
 
-/* One element of xp_reasons (k, per CPU, indexed by lane): packets by op-code and by reason. */
+/*
+ * One element of xp_reasons (k, per CPU, indexed by lane): packets by op-code (each packet has
+ * exactly one, so their sum is the number of packets seen), and events by reason.
+ */
 struct xp_counters {
 #define X(NAME, name, meaning) __u64 op_##name;
 	XP_OPCODES(X)
@@ -137,14 +141,13 @@ struct xp_counters {
 #define X(NAME, name, meaning) __u64 name;
 	XP_REASONS(X)
 #undef X
-	__u64 packets;	   /* seen by the program */
 	__u64 placed_bytes; /* payload bytes placed in re-assembly areas */
-	__u64 gap_bytes;   /* stream bytes given up */
-	__u64 wakeups;	   /* wake-ups sent to a sleeping consumer */
+	__u64 gap_bytes;    /* stream bytes given up */
+	__u64 wakeups;	    /* wake-ups sent to a sleeping consumer */
 };
 #define XP_COUNTER_REASON XP_OPCODE_COUNT /* first reason, counted in __u64 from the start */
 
-_Static_assert(sizeof(struct xp_counters) == 8 * (XP_OPCODE_COUNT + XP_REASON_COUNT + 4),
+_Static_assert(sizeof(struct xp_counters) == 8 * (XP_OPCODE_COUNT + XP_REASON_COUNT + 3),
 	       "counters are one __u64 each");
 
 /* Flags of a completion: what more there is, and what the consumer now owns. */
@@ -171,15 +174,15 @@ _Static_assert(sizeof(struct xp_counters) == 8 * (XP_OPCODE_COUNT + XP_REASON_CO
  * just to hand it over (XP_RELEASE_DATA2).
  */
 struct xp_completion {
-	__u8 opcode;	   /* enum xp_opcode */
-	__u8 reason;	   /* enum xp_reason */
-	__u8 flags;	   /* XP_RELEASE_HEADER ... */
-	__u8 lane;	   /* whose ring this is: area hand-over between processes */
-	__u32 flow;	   /* flow handle, or XP_NONE */
-	__u64 offset;	   /* stream offset of the first data byte */
-	__u32 header;	   /* UMEM offset of the header, or of a whole small packet; XP_NONE */
-	__u16 header_len;  /* bytes there */
-	__u16 data_len;	   /* bytes at data and data2 together */
+	__u8 opcode;	  /* enum xp_opcode */
+	__u8 reason;	  /* enum xp_reason */
+	__u8 flags;	  /* XP_RELEASE_HEADER ... */
+	__u8 lane;	  /* whose ring this is: area hand-over between processes */
+	__u32 flow;	  /* flow handle, or XP_NONE */
+	__u64 offset;	  /* stream offset of the first data byte */
+	__u32 header;	  /* UMEM offset of the header, or of a whole small packet; XP_NONE */
+	__u16 header_len; /* bytes there */
+	__u16 data_len;	  /* bytes at data and data2 together */
 	union {
 		__u32 data; /* UMEM offset of the first data byte; XP_NONE */
 		__u32 gap;  /* with XP_GAP: bytes given up */
@@ -190,7 +193,7 @@ _Static_assert(sizeof(struct xp_completion) == 32, "completion is ABI");
 
 /* Free area, as user space offers it: four of them are read at once. */
 struct xp_free {
-	__u32 area;    /* index */
+	__u32 area; /* index */
 	__u32 zero;
 	__u64 address; /* UMEM offset: area << area_shift, checked */
 };
@@ -210,7 +213,8 @@ struct xp_lane {
 	__u32 pad0[15];
 	__u32 consumed;	   /* (u) completions the consumer has finished with */
 	__u32 need_wakeup; /* (u) 1: the consumer sleeps; (k) cleared with the wake-up */
-	__u32 pad1[14];
+	__u32 rest[3];	   /* (u) areas given back that make no group yet: index + 1, 0: none */
+	__u32 pad1[11];
 	__u32 hot_produced;  /* (u) groups offered in the hot ring: released last, still in cache */
 	__u32 cold_produced; /* (u) groups offered in the cold pool */
 	__u32 pad2[14];
@@ -294,8 +298,8 @@ enum xp_flow_state {
  * Sequence and acknowledgement numbers in host byte order; times in kernel ticks.
  */
 struct xp_flow {
-	__u64 edge;   /* stream offset below which data are complete */
-	__u32 next;   /* TCP sequence number of the byte at edge */
+	__u64 edge; /* stream offset below which data are complete */
+	__u32 next; /* TCP sequence number of the byte at edge */
 	__u32 handle;
 	__u8 state;   /* enum xp_flow_state */
 	__u8 flags;   /* XP_FLOW_TAKE ... */
@@ -305,26 +309,27 @@ struct xp_flow {
 	__u32 early;  /* block in xp_early, XP_NONE: no hole; else its slots name the areas */
 	__u32 active; /* tick of the last packet */
 	__u64 packets;
-	__u64 bytes;  /* payload bytes placed */
-	__u32 ack;    /* highest acknowledgement number sent by this side */
-	__u32 peer;   /* handle of the opposite direction */
-	__u32 isn;    /* sequence number of stream offset 0 */
+	__u64 bytes;	 /* payload bytes placed */
+	__u32 ack;	 /* highest acknowledgement number sent by this side */
+	__u32 peer;	 /* handle of the opposite direction */
+	__u32 isn;	 /* sequence number of stream offset 0 */
 	__u32 hole_tick; /* when the first hole opened */
-	__u64 fin;    /* stream offset at which FIN ends it */
+	__u64 fin;	 /* stream offset at which FIN ends it */
 	__u64 gap_bytes;
 	__u32 gaps;
 	__u32 repeats;
 	__u32 earlies;
 	__u32 bad_checksums;
-	__u32 whole;  /* packets of the flow that were delivered whole */
-	__u32 started; /* tick */
-	__u64 own_start;  /* (R10) stream offset of the own area's first byte */
-	__u32 own_length; /* bytes */
+	__u32 whole;	   /* packets of the flow that were delivered whole */
+	__u32 started;	   /* tick */
+	__u64 own_start;   /* (R10) stream offset of the own area's first byte */
+	__u32 own_length;  /* bytes */
 	__u32 own_address; /* UMEM offset */
-	__u32 lru_prev; /* towards more recently active; XP_NONE */
-	__u32 lru_next; /* towards less recently active; also links free entries */
+	__u32 lru_prev;	   /* towards more recently active: index + 1, 0: none */
+	__u32 lru_next;	   /* towards less recently active; also links free entries */
 	union xp_key key;
-	__u64 zero[2];
+	__u32 acked; /* early segments seen since the hole was acknowledged by the peer */
+	__u32 zero[3];
 };
 _Static_assert(sizeof(struct xp_flow) == 192, "three cache lines");
 
@@ -337,12 +342,12 @@ struct xp_run {
 /*
  * Early block (map xp_early, k): what a flow with holes needs besides struct xp_flow. Runs are
  * disjoint, do not touch, and are in no order. slot[(offset >> area_shift) & (window - 1)]
- * names the area of that part of the stream.
+ * names the area of that part of the stream: index + 1, 0: none.
  */
 struct xp_early {
 	__u32 count; /* runs */
-	__u32 hit;   /* scratch of the run search */
-	__u32 link;  /* next free block */
+	__u32 found; /* scratch of the run searches */
+	__u32 link;  /* next free block: index + 1, 0: none */
 	__u32 zero;
 	struct xp_run run[XP_MAX_RUNS];
 	__u32 slot[XP_MAX_WINDOW];
@@ -364,26 +369,26 @@ enum xp_area_kind {
 #define XP_AREA_OWNER(state) ((state)&0xffffffu)
 
 /* Rules (map xp_rules, u): the first that matches decides; see xdplace-rule(3). */
-#define XP_RULE_TAP 1	   /* place, and let the kernel's stack have the packet too */
-#define XP_RULE_TAKE 2	   /* place, and the stack never sees it */
-#define XP_RULE_WHOLE 0x01 /* flags: whole packets, no re-assembly */
-#define XP_RULE_V4 0x02	   /* flags: IPv4 only */
-#define XP_RULE_V6 0x04	   /* flags: IPv6 only */
+#define XP_RULE_TAP 1	    /* place, and let the kernel's stack have the packet too */
+#define XP_RULE_TAKE 2	    /* place, and the stack never sees it */
+#define XP_RULE_WHOLE 0x01  /* flags: whole packets, no re-assembly */
+#define XP_RULE_V4 0x02	    /* flags: IPv4 only */
+#define XP_RULE_V6 0x04	    /* flags: IPv6 only */
 #define XP_RULE_EITHER 0x08 /* flags: source and destination may be exchanged */
 struct xp_rule {
-	__u8 verdict;	/* XP_RULE_TAP, XP_RULE_TAKE; 0 ends the list */
+	__u8 verdict; /* XP_RULE_TAP, XP_RULE_TAKE; 0 ends the list */
 	__u8 flags;
 	__u8 proto;	/* IPPROTO_TCP, IPPROTO_UDP, 0: both */
 	__u8 vnet_kind; /* enum xp_vnet; 0 with vnet 0: any */
 	__u32 vnet;	/* id, host byte order */
 	__u8 src_bits;	/* prefix length, 0: any address */
 	__u8 dst_bits;
-	__u8 any_vnet;	/* 1: vnet_kind is compared, vnet is not */
+	__u8 any_vnet; /* 1: vnet_kind is compared, vnet is not */
 	__u8 zero;
 	__u16 sport_min, sport_max; /* host byte order; 0 and 65535: any */
 	__u16 dport_min, dport_max;
-	__u32 id;	/* names the rule in the CLI, never 0 */
-	__u8 src[16];	/* network byte order; an IPv4 address in the first four bytes */
+	__u32 id;     /* names the rule in the CLI, never 0 */
+	__u8 src[16]; /* network byte order; an IPv4 address in the first four bytes */
 	__u8 dst[16];
 };
 _Static_assert(sizeof(struct xp_rule) == 56, "rule is ABI");
@@ -393,22 +398,22 @@ _Static_assert(sizeof(struct xp_rule) == 56, "rule is ABI");
  * the half that is not in use, then rule_half is flipped: a packet sees the old list or the new.
  */
 struct xp_settings {
-	__u32 rule_half;   /* 0: xp_rules[0..63], 1: xp_rules[64..127] */
-	__u32 rule_count;  /* rules in that half; 0: every packet passes */
-	__u32 next_rule;   /* id for the next rule */
-	__u32 stopped;	   /* 1: place nothing, pass everything (unloading) */
+	__u32 rule_half;  /* 0: xp_rules[0..63], 1: xp_rules[64..127] */
+	__u32 rule_count; /* rules in that half; 0: every packet passes */
+	__u32 next_rule;  /* id for the next rule */
+	__u32 stopped;	  /* 1: place nothing, pass everything (unloading) */
 };
 
 /* Interfaces (map xp_ports, u), direct mapped by ifindex: which lanes its queues use. */
 #define XP_MAX_PORTS 256u
 struct xp_port {
-	__u32 ifindex;	 /* 0: empty */
-	__u32 lane;	 /* first lane */
-	__u32 lanes;	 /* number of lanes: lane + queue % lanes */
-	__u32 flags;	 /* XP_PORT_XSK ... */
+	__u32 ifindex; /* 0: empty */
+	__u32 lane;    /* first lane */
+	__u32 lanes;   /* number of lanes: lane + queue % lanes */
+	__u32 flags;   /* XP_PORT_XSK ... */
 	char name[16];
 };
-#define XP_PORT_XSK 1u /* large whole packets of `take` rules go to AF_XDP sockets */
+#define XP_PORT_XSK 1u	      /* large whole packets of `take` rules go to AF_XDP sockets */
 #define XP_PORT_DISPATCHER 2u /* attached through libxdp, beside other programs */
 
 /* Protocol set: what is not in it is foreign. */
@@ -435,24 +440,24 @@ struct xp_config {
 	__u32 protocols;
 	__u32 lanes;
 	__u32 area_shift;
-	__u32 areas;	   /* in all banks, guards included */
+	__u32 areas; /* in all banks, guards included */
 	__u32 bank_shift;
 	__u32 banks;
-	__u32 ring;	   /* completions of a lane, power of two */
-	__u32 hot;	   /* free groups of a lane's hot ring, power of two */
-	__u32 cold;	   /* free groups of a lane's cold pool, power of two */
-	__u32 flows;	   /* of one lane */
-	__u32 early;	   /* early blocks of one lane */
-	__u32 window;	   /* areas, power of two */
-	__u32 threshold;   /* bytes: smaller whole packets go to hybrid areas */
-	__u32 csum_step;   /* bytes that bpf_csum_diff() takes at once on this kernel */
-	__u32 flow_ticks;  /* idle flows end after this; 0: never */
+	__u32 ring;	    /* completions of a lane, power of two */
+	__u32 hot;	    /* free groups of a lane's hot ring, power of two */
+	__u32 cold;	    /* free groups of a lane's cold pool, power of two */
+	__u32 flows;	    /* of one lane */
+	__u32 early;	    /* early blocks of one lane */
+	__u32 window;	    /* areas, power of two */
+	__u32 threshold;    /* bytes: smaller whole packets go to hybrid areas */
+	__u32 csum_step;    /* bytes that bpf_csum_diff() takes at once on this kernel */
+	__u32 flow_ticks;   /* idle flows end after this; 0: never */
 	__u32 closed_ticks; /* entries of ended flows are kept so long */
-	__u32 hole_ticks;  /* holes are given up after this; 0: never */
-	__u32 tick_us;	   /* length of a kernel tick, for display */
-	__u32 own_areas;   /* areas at the end of the UMEM kept for own areas (R10) */
+	__u32 hole_ticks;   /* holes are given up after this; 0: never */
+	__u32 tick_us;	    /* length of a kernel tick, for display */
+	__u32 own_areas;    /* areas at the end of the UMEM kept for own areas (R10) */
 	__u32 zero;
-	char name[16];	   /* of the context */
+	char name[16]; /* of the context */
 };
 
 /*
@@ -461,14 +466,14 @@ struct xp_config {
  * "packet" of a BPF_PROG_TEST_RUN and comes back with its result.
  */
 enum xp_command_code {
-	XP_CMD_PING,	 /* nothing: result is XP_ABI */
-	XP_CMD_ADD,	 /* key, flags, own_*: add a flow in lane; handle comes back */
-	XP_CMD_DELETE,	 /* handle: end the flow, reason deleted */
-	XP_CMD_OWN,	 /* handle, own_*: set the own area */
-	XP_CMD_TICK,	 /* lane: end up to `count` aged flows, give up aged holes */
-	XP_CMD_FLUSH,	 /* lane: end up to `count` flows, reason flushed; result: flows left */
-	XP_CMD_RETURN,	 /* lane: nothing is attached any more: hand back the lane's own areas */
-	XP_CMD_WAKE,	 /* lane: wake its consumer */
+	XP_CMD_PING,   /* nothing: result is XP_ABI */
+	XP_CMD_ADD,    /* key, flags, own_*: add a flow in lane; handle comes back */
+	XP_CMD_DELETE, /* handle: end the flow, reason deleted */
+	XP_CMD_OWN,    /* handle, own_*: set the own area */
+	XP_CMD_TICK,   /* lane: end up to `count` aged flows, give up aged holes */
+	XP_CMD_FLUSH,  /* lane: end up to `count` flows, reason flushed; result: flows left */
+	XP_CMD_RETURN, /* lane: nothing is attached any more: hand back the lane's own areas */
+	XP_CMD_WAKE,   /* lane: wake its consumer */
 };
 struct xp_command {
 	__u8 ethernet[14]; /* zero: BPF_PROG_TEST_RUN wants a frame */
@@ -476,7 +481,7 @@ struct xp_command {
 	__s32 result; /* >= 0 or -errno */
 	__u32 lane;
 	__u32 handle;
-	__u32 flags;  /* XP_FLOW_TAKE, XP_FLOW_V6 */
+	__u32 flags; /* XP_FLOW_TAKE, XP_FLOW_V6 */
 	__u32 count;
 	__u32 own_length;
 	__u64 own_start;

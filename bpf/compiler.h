@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * compiler.h - what lets the pure stages be built for BPF and for the host alike.
+ */
+#ifndef COMPILER_H
+#define COMPILER_H
+
+#include <linux/types.h>
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+/*
+ * Keeps the compiler from reasoning about a value across this point, so that the verifier sees
+ * the bound checked on the register that is then used.
+ */
+#define xp_opaque(x) asm volatile("" : "+r"(x))
+
+/*
+ * Unaligned loads in network byte order. BPF may load unaligned words (where the machine can, the
+ * others emulate); written as a copy they would become single bytes. On the host they must be
+ * copies.
+ */
+static __always_inline __u32 xp_get32(const void *p)
+{
+#ifdef __bpf__
+	return *(const __u32 *)p;
+#else
+	__u32 v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return v;
+#endif
+}
+
+static __always_inline __u16 xp_get16(const void *p)
+{
+#ifdef __bpf__
+	return *(const __u16 *)p;
+#else
+	__u16 v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return v;
+#endif
+}
+
+#define xp_likely(x) __builtin_expect(!!(x), 1)
+#define xp_unlikely(x) __builtin_expect(!!(x), 0)
+
+#endif

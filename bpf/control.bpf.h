@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * control.bpf.h - commands of user space: the second program, run by BPF_PROG_TEST_RUN with a
+ * struct xp_command as its packet. What it changes it changes under the lane's lock, by the same
+ * functions that packets use; what it is told it checks as if it came from the network.
+ */
+#ifndef CONTROL_BPF_H
+#define CONTROL_BPF_H
+
+#include <linux/errno.h>
+#include "long_way.bpf.h"
+
+/* ---- own areas (R10) ---- */
+
+struct xp_own {
+	__u32 first;
+	__u32 state; /* what each area is to become */
+	__u32 taken; /* areas marked so far */
+};
+
+static long xp_own_take_one(__u32 i, struct xp_own *own)
+{
+	__u32 area = own->first + i;
+	__u32 bank_areas = 1u << (xp_config.bank_shift - xp_config.area_shift);
+	__u32 *mark;
+
+	if ((area & (bank_areas - 1)) == bank_areas - 1) /* guard */
+		return 1;
+	mark = bpf_map_lookup_elem(&xp_areas, &area);
+	if (!mark || __sync_val_compare_and_swap(mark, XP_AREA(XP_AREA_USER, 0), own->state))
+		return 1;
+	own->taken++;
+	return 0;
+}
+
+/*
+ * Mark a range of areas as a flow's own: 0 or -errno. Only areas kept for this purpose, at the
+ * end of the UMEM, may be named, and none that something is being placed into.
+ */
+__attribute__((noinline)) int xp_own_take(__u32 index, __u32 address, __u32 length)
+{
+	__u32 areas = length >> xp_config.area_shift;
+	struct xp_own own = {
+		.first = xp_area_of(address),
+		.state = XP_AREA(XP_AREA_OWN, index),
+	};
+
+	if (!length || (address | length) & (xp_area_bytes() - 1))
+		return -EINVAL;
+	if (own.first < xp_config.areas - xp_config.own_areas || own.first >= xp_config.areas ||
+	    areas > xp_config.areas - own.first)
+		return -ERANGE;
+	bpf_loop(areas, xp_own_take_one, &own, 0);
+	if (own.taken == areas)
+		return 0;
+	bpf_loop(own.taken, xp_own_release_one, &own.first, 0);
+	return -EBUSY;
+}
+
+static __always_inline int xp_own_set(struct xp_flow *f, const struct xp_command *command)
+{
+	int r;
+
+	if (f->flags & XP_FLOW_OWN)
+		return -EEXIST;
+	if (command->own_start & (xp_area_bytes() - 1))
+		return -EINVAL;
+	/* Neither placed nor waiting beyond a hole. */
+	if (f->state == XP_FLOW_OPEN && (f->edge > command->own_start || f->early != XP_NONE))
+		return -EBUSY;
+	r = xp_own_take(XP_FLOW_INDEX(f->handle), command->own_address, command->own_length);
+	if (r)
+		return r;
+	f->own_start = command->own_start;
+	f->own_length = command->own_length;
+	f->own_address = command->own_address;
+	f->flags |= XP_FLOW_OWN;
+	return 0;
+}
+
+/* ---- age ---- */
+
+/* End or forget the least recently active flow if it has aged: 1 done, 0 it has not. */
+__attribute__((noinline)) int xp_age_one(__u32 lane)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_flow *f;
+	__u32 index, idle;
+
+	if (!cur || !cur->lru_tail)
+		return 0;
+	index = cur->lru_tail - 1;
+	f = xp_flow_at(index);
+	if (!f)
+		return 0;
+	idle = xp_now() - f->active;
+	if (f->state == XP_FLOW_CLOSED) {
+		if (idle <= xp_config.closed_ticks)
+			return 0;
+		xp_flow_free(cur, f, index);
+		return 1;
+	}
+	if (!xp_config.flow_ticks || idle <= xp_config.flow_ticks)
+		return 0;
+	xp_flow_end(lane, index, XP_R_AGED);
+	xp_flow_free(cur, f, index);
+	return 1;
+}
+
+/* Give up the holes of one flow if the first of them has aged or was acknowledged. */
+__attribute__((noinline)) int xp_age_holes(__u32 lane, __u32 index)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_flow *f = xp_flow_at(index);
+	struct xp_early *e;
+	__u32 reason;
+
+	if (!cur || !f || f->state != XP_FLOW_OPEN || f->early == XP_NONE)
+		return 0;
+	reason = XP_R_GAP_ACKED;
+	if (!xp_hole_acked(index)) {
+		if (!xp_config.hole_ticks || xp_now() - f->hole_tick <= xp_config.hole_ticks)
+			return 0;
+		reason = XP_R_AGED;
+	}
+	cur->job.flow = index;
+	cur->job.opcode = XP_APPEND;
+	cur->job.placed = 0;
+	xp_drain(lane, reason, 0);
+	e = xp_early_at(f->early);
+	if (e && !e->count)
+		xp_early_drop(cur, f);
+	if (f->flags & XP_FLOW_FIN && f->edge == f->fin)
+		xp_flow_last(cur, lane, f);
+	return 1;
+}
+
+/* How many flows one command looks through for aged holes. */
+#define XP_SWEEP 512
+
+struct xp_sweep {
+	__u32 lane;
+	__u32 done;
+};
+
+static long xp_sweep_one(__u32 i, struct xp_sweep *sweep)
+{
+	struct xp_cursor *cur = xp_cursor_at(sweep->lane);
+
+	if (!cur)
+		return 1;
+	if (cur->sweep >= cur->used_flows)
+		cur->sweep = 0;
+	cur->sweep++;
+	if (!xp_age_holes(sweep->lane, sweep->lane * xp_config.flows + cur->sweep - 1))
+		return 0;
+	/* One flow's completions at a time: the next command has room again. */
+	sweep->done = 1;
+	return 1;
+}
+
+/* 1 there may be more to do at once, 0 nothing for now. */
+__attribute__((noinline)) int xp_tick(__u32 lane)
+{
+	struct xp_sweep sweep = {.lane = lane};
+
+	if (xp_age_one(lane))
+		return 1;
+	bpf_loop(XP_SWEEP, xp_sweep_one, &sweep, 0);
+	return sweep.done;
+}
+
+/* ---- commands ---- */
+
+/* End one flow of the lane, oldest first: 1 there may be more, 0 none is left. */
+__attribute__((noinline)) int xp_flush_one(__u32 lane)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_flow *f;
+	__u32 index;
+
+	if (!cur || !cur->lru_tail)
+		return 0;
+	index = cur->lru_tail - 1;
+	f = xp_flow_at(index);
+	if (!f)
+		return 0;
+	if (f->state != XP_FLOW_CLOSED)
+		xp_flow_end(lane, index, XP_R_FLUSHED);
+	xp_flow_free(cur, f, index);
+	return 1;
+}
+
+/* Hand back what the lane itself has in work: cells, the open frame area, areas in hand. */
+__attribute__((noinline)) int xp_return_areas(__u32 lane)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_completion *c;
+	__u32 i, next;
+
+	if (!cur)
+		return 0;
+	for (i = 0; i < XP_HAND + 3; i++) {
+		if (i < XP_HAND) {
+			if (!cur->hand_count)
+				continue;
+			cur->hand_count--;
+			next = (cur->hand[cur->hand_count & (XP_HAND - 1)]
+				<< xp_config.area_shift) +
+			       1;
+		} else {
+			next = i == XP_HAND ? cur->frame_next : cur->cell_next[(i - 1) & 1];
+		}
+		if (!next)
+			continue;
+		c = xp_emit(cur, lane, XP_NODATA, XP_R_FLUSHED, XP_NONE);
+		if (!c)
+			continue;
+		c->flags = XP_RELEASE_DATA2;
+		c->data2 = (next - 1) & ~(xp_area_bytes() - 1);
+		xp_give_area(xp_area_of(next - 1));
+	}
+	cur->cell_next[0] = cur->cell_next[1] = cur->frame_next = 0;
+	return 0;
+}
+
+static __always_inline int xp_command_add(__u32 lane, struct xp_command *command)
+{
+	struct xp_flow *f;
+	int index;
+
+	index = xp_flow_open(lane, &command->key, command->flags & (XP_FLOW_TAKE | XP_FLOW_V6));
+	if (index < 0)
+		return -EEXIST;
+	f = xp_flow_at(index);
+	if (!f)
+		return -EEXIST;
+	command->handle = f->handle;
+	return command->own_length ? xp_own_set(f, command) : 0;
+}
+
+static __always_inline int xp_command_on_flow(struct xp_cursor *cur, __u32 lane,
+					      const struct xp_command *command)
+{
+	struct xp_flow *f = xp_flow_of(command->handle);
+	__u32 index = XP_FLOW_INDEX(command->handle);
+
+	if (!f || f->lane != lane)
+		return -ENOENT;
+	if (command->code == XP_CMD_OWN)
+		return xp_own_set(f, command);
+	if (f->state != XP_FLOW_CLOSED)
+		xp_flow_end(lane, index, XP_R_DELETED);
+	xp_flow_free(cur, f, index);
+	return 0;
+}
+
+/* With the lane locked. */
+__attribute__((noinline)) int xp_command_run(struct xp_command *command, __u32 lane)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_lane *shared = xp_lane_at(lane);
+
+	if (!command || !cur || !shared)
+		return -EINVAL;
+	cur->job.header = XP_NONE;
+	cur->job.flow = XP_NONE;
+	cur->job.opcode = XP_TEARDOWN;
+	cur->job.placed = 0;
+	if (xp_room(cur, shared) < XP_SLOW_ROOM)
+		return -EAGAIN;
+	switch (command->code) {
+	case XP_CMD_ADD:
+		return xp_command_add(lane, command);
+	case XP_CMD_DELETE:
+	case XP_CMD_OWN:
+		return xp_command_on_flow(cur, lane, command);
+	case XP_CMD_TICK:
+		return xp_tick(lane);
+	case XP_CMD_FLUSH:
+		return xp_flush_one(lane);
+	case XP_CMD_RETURN:
+		return xp_return_areas(lane);
+	default:
+		return -EINVAL;
+	}
+}
+
+SEC("xdp")
+int xp_control(struct xdp_md *ctx)
+{
+	struct xp_command *packet = (void *)(long)ctx->data, command;
+	struct xp_cursor *cur;
+	__u32 lane;
+
+	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	__builtin_memcpy(&command, packet, sizeof(command));
+	lane = command.lane;
+	if (command.code == XP_CMD_PING) {
+		packet->result = XP_ABI;
+		return XDP_DROP;
+	}
+	if (command.code == XP_CMD_WAKE && lane < xp_config.lanes) {
+		packet->result = xp_wake(lane);
+		return XDP_DROP;
+	}
+	packet->result = -EINVAL;
+	if (lane >= xp_config.lanes)
+		return XDP_DROP;
+	cur = xp_lock(lane, 2 + bpf_get_smp_processor_id());
+	if (!cur) {
+		packet->result = -EBUSY;
+		return XDP_DROP;
+	}
+	command.result = xp_command_run(&command, lane);
+	xp_leave(cur, lane);
+	packet = (void *)(long)ctx->data;
+	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	packet->result = command.result;
+	packet->handle = command.handle;
+	return XDP_DROP;
+}
+
+#endif

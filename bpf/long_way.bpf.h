@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * long_way.bpf.h - a packet that is not simply the next one of a flow without holes: it starts or
+ * ends a flow, fills or opens a hole, repeats, is damaged, or is delivered whole.
+ *
+ * In: a parsed packet, its locked lane, its flow's handle or XP_NONE. Out: the XDP action; the
+ * lane is left, whatever happened. The order: rule, room, checksum, flow, op-code, areas.
+ */
+#ifndef LONG_WAY_BPF_H
+#define LONG_WAY_BPF_H
+
+#include "stream.bpf.h"
+#include "verdict.bpf.h"
+
+/* Bytes that a flow may place from its edge on. */
+static __always_inline __u32 xp_window(const struct xp_flow *f)
+{
+	return (xp_config.window << xp_config.area_shift) -
+	       ((__u32)f->edge & (xp_area_bytes() - 1));
+}
+
+/* The whole packet: hybrid cells if small, else the frame area. */
+__attribute__((noinline)) int xp_put_whole(struct xdp_md *ctx, __u32 lane, __u32 bytes)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	int r = 0, i;
+
+	if (!cur)
+		return 0;
+	if (bytes < xp_config.threshold) {
+		r = xp_put_header(ctx, lane, bytes, 1);
+		if (r)
+			cur->job.reason = r;
+		xp_tell(cur, lane, cur->job.opcode, cur->job.reason);
+		return 0;
+	}
+	cur->job.at = 0;
+	cur->job.end = bytes;
+	cur->job.from = 0;
+	for (i = 0; i < 20; i++) {
+		r = xp_frame_piece(ctx, lane);
+		if (r <= 0)
+			break;
+	}
+	if (r < 0) {
+		cur->job.reason = XP_R_NO_AREA;
+		xp_tell(cur, lane, cur->job.opcode, XP_R_NO_AREA);
+	}
+	return 0;
+}
+
+/* Headers in a hybrid cell. */
+static __always_inline void xp_put_hybrid(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+					  __u32 bytes)
+{
+	int r = xp_put_header(ctx, lane, bytes, 1);
+
+	if (r)
+		cur->job.reason = r;
+	xp_tell(cur, lane, cur->job.opcode, cur->job.reason);
+}
+
+/* Give up holes until stream offset `end` fits the window, or everything before `jump_to`. */
+static __always_inline void xp_make_way(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
+					const struct xp_decision *d)
+{
+	__u64 end = d->offset + d->length;
+	__u32 i;
+
+	for (i = 0; i < XP_MAX_RUNS; i++) {
+		if (f->early == XP_NONE || (!d->jump && end - f->edge <= xp_window(f)))
+			break;
+		if (xp_drain(lane, XP_R_GAP_WINDOW, 1))
+			break;
+	}
+	if (d->jump || end - f->edge > xp_window(f)) {
+		if (f->early != XP_NONE)
+			xp_early_drop(cur, f);
+		if (d->offset > f->edge)
+			xp_gap(cur, lane, f, NULL, d->offset - f->edge, XP_R_GAP_WINDOW);
+	}
+}
+
+/* Headers in a header cell, new data at their stream offset. */
+static __always_inline void xp_put_stream(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+					  struct xp_flow *f, const struct xp_packet *p,
+					  const struct xp_decision *d)
+{
+	struct xp_job *job = &cur->job;
+	int r;
+
+	r = xp_put_header(ctx, lane, p->data, 0);
+	if (r)
+		job->reason = r;
+	if (d->give_up || d->jump)
+		xp_make_way(cur, lane, f, d);
+	if (d->fin && !(f->flags & XP_FLOW_FIN)) {
+		f->flags |= XP_FLOW_FIN;
+		f->fin = d->offset + d->length;
+	}
+	job->at = d->offset;
+	job->end = d->offset + d->length;
+	job->from = p->data + d->skip;
+	r = xp_steps(ctx, lane);
+	if (r < 0)
+		job->reason = -r;
+	if (job->opcode == XP_EARLY) {
+		f->earlies++;
+		xp_hole_check(cur, lane, f);
+	}
+	/* Damage to the whole counts, not to a piece: what was placed of it is told already. */
+	if (r < 0 && job->header == XP_NONE && !job->placed)
+		xp_tell(cur, lane, XP_WHOLE, job->reason);
+	if (f->flags & XP_FLOW_FIN && f->edge == f->fin) {
+		xp_flow_last(cur, lane, f);
+		job->opcode = job->opcode == XP_FIRST || job->opcode == XP_REPLACE ? job->opcode
+										   : XP_LAST;
+	} else if (job->header != XP_NONE) {
+		/* Nothing was placed: an early FIN, a SYN, or no area. */
+		xp_tell(cur, lane, job->opcode, job->reason);
+	}
+	if (f->early != XP_NONE) {
+		struct xp_early *e = xp_early_at(f->early);
+
+		if (e && !e->count)
+			xp_early_drop(cur, f);
+	}
+	f->bytes += job->placed;
+}
+
+/* Set up a flow for a packet without one, if its rule and its kind allow: NULL and job.reason. */
+static __always_inline struct xp_flow *xp_set_up(struct xp_cursor *cur, __u32 lane,
+						 const struct xp_packet *p, __u32 match)
+{
+	__u32 flags = 0;
+	struct xp_flow *f;
+	int index;
+
+	if (match & XP_MATCH_WHOLE) {
+		cur->job.reason = XP_R_RULE_WHOLE;
+		return NULL;
+	}
+	if (!xp_eligible(p, xp_config.knobs & XP_KNOB_PICKUP)) {
+		cur->job.reason = XP_R_NO_FLOW;
+		return NULL;
+	}
+	if ((match & 0xff) == XP_RULE_TAKE)
+		flags |= XP_FLOW_TAKE;
+	if (p->v6)
+		flags |= XP_FLOW_V6;
+	index = xp_flow_open(lane, &p->key, flags);
+	if (index < 0) {
+		cur->job.opcode = XP_WHOLE;
+		cur->job.reason = -index;
+		return NULL;
+	}
+	f = xp_flow_at(index);
+	if (f)
+		cur->job.flow = index;
+	return f;
+}
+
+/* A flow that is there, or must be there: what is to be done with the packet. */
+static __always_inline void xp_choose(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
+				      const struct xp_packet *p, struct xp_decision *d)
+{
+	__u32 opened = f->state == XP_FLOW_EXPECTED;
+
+	if (opened) {
+		if (!xp_eligible(p, xp_config.knobs & XP_KNOB_PICKUP)) {
+			xp_decide_as(d, p->payload ? XP_WHOLE : XP_NODATA, XP_R_NO_FLOW);
+			cur->job.opcode = d->opcode;
+			cur->job.reason = d->reason;
+			return;
+		}
+		xp_flow_begin(f, p);
+		if (cur->job.opcode != XP_REPLACE)
+			cur->job.opcode = XP_FIRST;
+	}
+	xp_decide(f, p, xp_window(f), d);
+	cur->job.reason = d->reason;
+	if (!opened)
+		cur->job.opcode = d->opcode;
+	f->strays = d->stray ? f->strays + 1 : 0;
+	if (d->opcode == XP_REPEAT)
+		f->repeats++;
+	if (p->tcp_flags & XP_TCP_ACK && xp_distance(f->ack, p->ack) > 0)
+		f->ack = p->ack;
+}
+
+/* Put the packet where its op-code says. */
+static __always_inline void xp_put(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+				   struct xp_flow *f, const struct xp_packet *p,
+				   const struct xp_decision *d)
+{
+	switch (xp_opcode_areas(cur->job.opcode)) {
+	case XP_TO_REASSEMBLY:
+		if (f)
+			xp_put_stream(ctx, cur, lane, f, p, d);
+		break;
+	case XP_TO_HYBRID:
+		xp_put_hybrid(ctx, cur, lane, p->data);
+		break;
+	default:
+		xp_put_whole(ctx, lane, p->data + p->payload);
+		if (f)
+			f->whole++;
+	}
+	if (f && cur->job.opcode == XP_TEARDOWN) {
+		xp_flow_end(lane, cur->job.flow, cur->job.reason);
+		cur->job.reason = XP_R_OK; /* counted as the flow's end */
+	}
+}
+
+__attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, const struct xp_packet *p, __u32 lane,
+					  __u32 handle)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_lane *shared = xp_lane_at(lane);
+	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
+	struct xp_decision *d;
+	struct xp_flow *f;
+	int take, r;
+	__u32 match = 0;
+
+	if (!cur || !shared || !scratch || !p)
+		return XDP_PASS;
+	d = &scratch->decision;
+	__builtin_memset(d, 0, sizeof(*d));
+	f = handle == XP_NONE ? NULL : xp_flow_of(handle);
+	cur->job.flow = f ? XP_FLOW_INDEX(handle) : XP_NONE;
+	cur->job.opcode = f ? XP_WHOLE : XP_FOREIGN;
+	cur->job.reason = XP_R_OK;
+	cur->job.header = XP_NONE;
+	cur->job.placed = 0;
+	if (f) {
+		take = f->flags & XP_FLOW_TAKE;
+	} else {
+		match = xp_match_rules(p);
+		take = (match & 0xff) == XP_RULE_TAKE;
+		cur->job.reason = match ? XP_R_OK : XP_R_NO_RULE;
+		if (!match)
+			goto leave;
+	}
+	if (xp_room(cur, shared) < XP_SLOW_ROOM) {
+		cur->job.reason = XP_R_RING_FULL;
+		goto leave;
+	}
+	if (xp_config.knobs & XP_KNOB_CHECKSUM) {
+		r = xp_verify(ctx, p, lane);
+		if (r) {
+			cur->job.reason = r;
+			if (f)
+				f->bad_checksums++;
+			xp_put_whole(ctx, lane, p->data + p->payload);
+			goto leave;
+		}
+	}
+	if (f && xp_starts_anew(f, p)) {
+		match = f->flags & XP_FLOW_TAKE ? XP_RULE_TAKE : XP_RULE_TAP;
+		xp_flow_end(lane, XP_FLOW_INDEX(handle), XP_R_REOPENED);
+		xp_flow_free(cur, f, XP_FLOW_INDEX(handle));
+		cur->job.flow = XP_NONE;
+		f = NULL;
+	}
+	if (!f)
+		f = xp_set_up(cur, lane, p, match);
+	if (f)
+		xp_choose(cur, lane, f, p, d);
+	xp_put(ctx, cur, lane, f, p, d);
+	if (f) {
+		xp_touch(cur, f, lane);
+		xp_key_copy(&cur->key, &p->key, p->v6);
+		cur->handle = f->handle;
+	}
+leave:
+	r = xp_verdict(lane, cur->job.opcode, cur->job.reason, cur->job.placed, take);
+	xp_leave(cur, lane);
+	return r;
+}
+
+#endif

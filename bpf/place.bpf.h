@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * place.bpf.h - stage 5: bytes from the packet into the UMEM.
+ *
+ * In: a packet and where it belongs. Out: bytes there, sums of them where asked. Promise: nothing
+ * is written outside the area named; what turns out to be damaged is not counted as placed.
+ */
+#ifndef PLACE_BPF_H
+#define PLACE_BPF_H
+
+#include "flow_table.bpf.h"
+
+#define XP_CSUM_STEP 512u /* what bpf_csum_diff() takes on every kernel */
+
+/* A UMEM offset as memory, with `size` bytes (a constant, at most an area) known to be there. */
+static __always_inline char *xp_umem_at(__u32 offset, __u32 size)
+{
+	__u32 bank = xp_config.banks == 1 ? 0 : offset >> xp_config.bank_shift;
+	__u32 bank_bytes = 1u << xp_config.bank_shift;
+	__u64 in_bank = offset & (bank_bytes - 1);
+	char *base = bpf_map_lookup_elem(&xp_umem, &bank);
+
+	/* Never true: the last area of a bank is a guard. The verifier does not know. */
+	if (!base || in_bank > bank_bytes - size)
+		return NULL;
+	return base + in_bank;
+}
+
+/* Copy packet bytes to a UMEM offset, within one area: 0 or -1. */
+static __always_inline int xp_copy(struct xdp_md *ctx, __u32 from, char *to, __u64 length)
+{
+	/* The 6.1 verifier learns the lower bound only this way. */
+	length -= 1;
+	xp_opaque(length);
+	if (length >= xp_area_bytes())
+		return -1;
+	length += 1;
+	return bpf_xdp_load_bytes(ctx, from, to, length) ? -1 : 0;
+}
+
+/* ---- sums (RFC 1071): native byte order, 32-bit words into 64 bits, folded at the end ---- */
+
+static __always_inline __u32 xp_fold(__u64 sum)
+{
+	sum = (sum >> 32) + (sum & 0xffffffff);
+	sum = (sum >> 32) + (sum & 0xffffffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	return sum;
+}
+
+/* Up to three bytes behind the last whole word. */
+static __always_inline __u64 xp_sum_tail(const unsigned char *p, __u32 bytes)
+{
+	__u64 sum = 0;
+
+	if (bytes > 0)
+		sum += bpf_ntohs((__u16)(p[0] << 8));
+	if (bytes > 1)
+		sum += bpf_ntohs((__u16)p[1]);
+	if (bytes > 2)
+		sum += bpf_ntohs((__u16)(p[2] << 8));
+	return sum;
+}
+
+/* Sum of bytes already placed at a UMEM offset, within one area. -1: not to be had. */
+static __always_inline __s64 xp_sum_placed(__u32 offset, __u32 length)
+{
+	__u32 chunks = length / XP_CSUM_STEP, done, words, i;
+	__u64 sum = 0;
+	__s64 r = 0;
+	char *p;
+
+	if (xp_config.csum_step >= xp_area_bytes()) {
+		words = length & ~3u;
+		p = xp_umem_at(offset, xp_area_bytes());
+		xp_opaque(words);
+		if (!p || words > xp_area_bytes())
+			return -1;
+		r = bpf_csum_diff(NULL, 0, (void *)p, words, 0);
+		done = words;
+	} else {
+		for (i = 0; i < (1u << XP_MAX_AREA_SHIFT) / XP_CSUM_STEP; i++) {
+			if (i >= chunks)
+				break;
+			p = xp_umem_at(offset + i * XP_CSUM_STEP, XP_CSUM_STEP);
+			if (!p)
+				return -1;
+			r = bpf_csum_diff(NULL, 0, (void *)p, XP_CSUM_STEP, r);
+		}
+		done = length & ~(XP_CSUM_STEP - 1);
+		words = (length - done) & (XP_CSUM_STEP - 4);
+		p = xp_umem_at(offset + done, XP_CSUM_STEP);
+		if (!p)
+			return -1;
+		xp_opaque(words);
+		if (words > XP_CSUM_STEP - 4)
+			return -1;
+		r = bpf_csum_diff(NULL, 0, (void *)p, words, r);
+		done += words;
+	}
+	if (r < 0)
+		return -1;
+	sum = (__u32)r;
+	if (length & 3) {
+		p = xp_umem_at(offset + done, 4);
+		if (!p)
+			return -1;
+		sum += xp_sum_tail((void *)p, length & 3);
+	}
+	return sum;
+}
+
+/* The pseudo-header (RFC 9293, 3.1; RFC 768; RFC 8200, 8.1). `length`: of header and data. */
+static __always_inline __u64 xp_sum_pseudo(const struct xp_packet *p, __u32 length)
+{
+	__u64 sum = bpf_htonl(length) + (__u64)bpf_htonl(p->proto);
+	__u64 w0 = p->key.word[0];
+
+	sum += (w0 >> 32) + (w0 & 0xffffffff);
+	if (p->v6) {
+		__u64 w1 = p->key.word[1], w2 = p->key.word[2], w3 = p->key.word[3];
+
+		sum += (w1 >> 32) + (w1 & 0xffffffff) + (w2 >> 32) + (w2 & 0xffffffff) +
+		       (w3 >> 32) + (w3 & 0xffffffff);
+	}
+	return sum;
+}
+
+/* Sum of the TCP or UDP header in the linear part. */
+static __always_inline __u64 xp_sum_header(const void *data, const void *end, __u32 l4, __u32 bytes)
+{
+	const char *p = (const char *)data + (l4 & 0x1ff);
+	__u64 sum = 0;
+	__u32 i;
+
+	for (i = 0; i < 60; i += 4) {
+		if (i >= bytes || p + i + 4 > (const char *)end)
+			break;
+		sum += xp_get32(p + i);
+	}
+	return sum;
+}
+
+/* Does a sum over everything mean that the packet is whole? `check`: the field as it is. */
+static __always_inline int xp_sum_good(__u64 total, __u64 pseudo, __u16 check)
+{
+	if (xp_fold(total) == 0xffff)
+		return 1;
+	/* A local sender's unfinished checksum: just the pseudo-header's sum. */
+	return xp_fold(pseudo) == check;
+}
+
+/* The IPv4 header's own checksum (RFC 791); true for IPv6. */
+static __always_inline int xp_ip_good(const void *data, const void *end, const struct xp_packet *p)
+{
+	const char *ip = (const char *)data + (p->l3 & 0x1ff);
+	__u64 sum = 0;
+	__u32 i;
+
+	if (p->v6)
+		return 1;
+	for (i = 0; i < 60; i += 4) {
+		if (i >= 20 && i + p->l3 >= p->l4)
+			break;
+		if (ip + i + 4 > (const char *)end)
+			return 0;
+		sum += xp_get32(ip + i);
+	}
+	return xp_fold(sum) == 0xffff;
+}
+
+static __always_inline __u32 xp_l4_header_bytes(const struct xp_packet *p)
+{
+	return p->data - p->l4;
+}
+
+/* The checksum field of the L4 header. */
+static __always_inline int xp_check_field(const void *data, const void *end,
+					  const struct xp_packet *p, __u16 *check)
+{
+	const char *field = (const char *)data + (p->l4 & 0x1ff);
+
+	field += p->proto == IPPROTO_TCP ? 16 : 6;
+	if (field + 2 > (const char *)end)
+		return -1;
+	*check = xp_get16(field);
+	return 0;
+}
+
+/*
+ * Room to work in, one per lane, too large for the stack: what xp_verify() looks at (the packet
+ * need not be linear), and what was decided.
+ */
+struct xp_scratch {
+	struct xp_decision decision;
+	__u64 sum;
+	__u8 bytes[XP_CSUM_STEP];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct xp_scratch);
+	__uint(max_entries, XP_MAX_LANES);
+} xp_scratch SEC(".maps");
+
+/* Add up to XP_CSUM_STEP of the `left` bytes at `at` to the lane's sum: 0 or -1. */
+__attribute__((noinline)) int xp_sum_chunk(struct xdp_md *ctx, __u32 lane, __u32 at, __u32 left)
+{
+	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
+	__u64 n = left < XP_CSUM_STEP ? left : XP_CSUM_STEP, last;
+	__s64 sum;
+
+	if (!scratch)
+		return -1;
+	n -= 1;
+	xp_opaque(n);
+	if (n >= XP_CSUM_STEP)
+		return -1;
+	n += 1;
+	/* Zeroes behind the last bytes make them whole words. */
+	last = (n - 1) & (XP_CSUM_STEP - 4);
+	*(__u32 *)&scratch->bytes[last] = 0;
+	if (bpf_xdp_load_bytes(ctx, at, scratch->bytes, n))
+		return -1;
+	n = last + 4;
+	xp_opaque(n);
+	if (n > XP_CSUM_STEP)
+		return -1;
+	sum = bpf_csum_diff(NULL, 0, (void *)scratch->bytes, n, 0);
+	if (sum < 0)
+		return -1;
+	scratch->sum += (__u32)sum;
+	return 0;
+}
+
+/*
+ * Verify a packet before anything is done with it: XP_R_OK, or the reason. The long way's
+ * counterpart of summing the bytes once they are placed.
+ */
+__attribute__((noinline)) int xp_verify(struct xdp_md *ctx, const struct xp_packet *p, __u32 lane)
+{
+	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
+	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 i, length;
+	__u64 pseudo;
+	__u16 check;
+
+	if (!p || !scratch)
+		return XP_R_CHECKSUM;
+	if (!xp_ip_good(data, end, p))
+		return XP_R_IP_CHECKSUM;
+	if (p->no_checksum)
+		return XP_R_OK;
+	if (xp_check_field(data, end, p, &check))
+		return XP_R_CHECKSUM;
+	length = p->data - p->l4 + p->payload;
+	pseudo = xp_sum_pseudo(p, length);
+	scratch->sum = pseudo;
+	for (i = 0; i <= XP_MAX_IP_BYTES; i += XP_CSUM_STEP) {
+		if (i >= length)
+			break;
+		if (xp_sum_chunk(ctx, lane, p->l4 + i, length - i))
+			return XP_R_COPY;
+	}
+	return xp_sum_good(scratch->sum, pseudo, check) ? XP_R_OK : XP_R_CHECKSUM;
+}
+
+/* ---- headers and whole packets ---- */
+
+/*
+ * Copy `length` bytes of headers from the linear part into a cell by 8-byte words, nothing of
+ * the payload behind them: -1 if that is not possible this way.
+ */
+static __always_inline int xp_copy_words(const void *data, const void *end, char *to, __u32 length,
+					 const int words)
+{
+	const __u64 *from = data;
+	__u64 *out = (__u64 *)to;
+	__u32 rest = length;
+	int i;
+
+	if ((const void *)(from + words) > end)
+		return -1;
+#pragma unroll
+	for (i = 0; i < words; i++)
+		out[i] = from[i];
+	/* Headers only: what was copied beyond them is wiped, at most three words. */
+	xp_opaque(rest);
+	if (rest > 128)
+		return -1;
+	*(__u64 *)(to + rest) = 0;
+	*(__u64 *)(to + rest + 8) = 0;
+	*(__u64 *)(to + rest + 16) = 0;
+	return 0;
+}
+
+static __always_inline int xp_copy_header(struct xdp_md *ctx, __u32 cell, __u32 length)
+{
+	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	char *to = xp_umem_at(cell, XP_CELL);
+
+	if (!to)
+		return -1;
+	to += XP_PAD;
+	if (length <= 64 && length >= 40 && !xp_copy_words(data, end, to, length, 8))
+		return 0;
+	if (length <= 88 && length > 64 && !xp_copy_words(data, end, to, length, 11))
+		return 0;
+	{
+		__u64 n = length;
+
+		n -= 1;
+		xp_opaque(n);
+		if (n >= XP_CELL - XP_PAD)
+			return -1;
+		n += 1;
+		return bpf_xdp_load_bytes(ctx, 0, to, n) ? -1 : 0;
+	}
+}
+
+/*
+ * Cells in a row for `bytes` bytes, perhaps in a new area; what is left of the old area is handed
+ * over by a completion of its own. 0, or -1: no area. Where they are: job.header.
+ */
+static __always_inline int xp_take_cells(struct xp_cursor *cur, __u32 lane, enum xp_cell_kind kind,
+					 __u32 bytes)
+{
+	__u32 need = (XP_PAD + bytes + XP_CELL - 1) & ~(XP_CELL - 1);
+	__u32 next = cur->cell_next[kind], mask = xp_area_bytes() - 1, area;
+	struct xp_completion *c;
+
+	if (!next || (((next - 1) & mask) + need > xp_area_bytes())) {
+		area = xp_take_area(cur, lane, xp_cell_state(kind, lane));
+		if (area == XP_NONE)
+			return -1;
+		if (next) {
+			c = xp_emit(cur, lane, cur->job.opcode, XP_R_OK, XP_NONE);
+			if (c) {
+				c->flags = XP_RELEASE_HEADER;
+				c->header = (next - 1) & ~mask;
+			}
+			xp_give_area(xp_area_of(next - 1));
+		}
+		next = (area << xp_config.area_shift) + 1;
+	}
+	cur->job.header = next - 1;
+	cur->job.header_len = bytes;
+	cur->job.header_flags = 0;
+	next += need;
+	cur->cell_next[kind] = next;
+	if (((next - 1) & mask) == 0) {
+		cur->cell_next[kind] = 0;
+		cur->job.header_flags = XP_RELEASE_HEADER;
+		xp_give_area(xp_area_of(cur->job.header));
+	}
+	return 0;
+}
+
+/* The first `bytes` bytes of the packet into header or hybrid cells: XP_R_OK or a reason. */
+__attribute__((noinline)) int xp_put_header(struct xdp_md *ctx, __u32 lane, __u32 bytes, int hybrid)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	__u64 n = bytes;
+	char *to;
+
+	n -= 1;
+	xp_opaque(n);
+	if (!cur || n >= XP_MAX_THRESHOLD)
+		return XP_R_COPY;
+	n += 1;
+	if (xp_take_cells(cur, lane, hybrid ? XP_HYBRID_CELL : XP_HEADER_CELL, bytes))
+		return XP_R_NO_AREA;
+	to = xp_umem_at(cur->job.header + XP_PAD, XP_MAX_THRESHOLD);
+	if (!to || bpf_xdp_load_bytes(ctx, 0, to, n))
+		return XP_R_COPY;
+	return XP_R_OK;
+}
+
+/* A completion of the packet in work; the first one names its header. */
+static __always_inline struct xp_completion *xp_tell(struct xp_cursor *cur, __u32 lane,
+						     __u32 opcode, __u32 reason)
+{
+	struct xp_flow *f = xp_flow_at(cur->job.flow);
+	struct xp_completion *c = xp_emit(cur, lane, opcode, reason, f ? f->handle : XP_NONE);
+
+	if (c && cur->job.header != XP_NONE) {
+		c->header = cur->job.header + XP_PAD;
+		c->header_len = cur->job.header_len;
+		c->flags = cur->job.header_flags;
+		cur->job.header = XP_NONE;
+	}
+	return c;
+}
+
+/*
+ * A piece of a whole packet into the frame area: all of it if an area can hold it, packets side
+ * by side; else a fresh area for each piece. 1: more to do, 0 done, -1 no area.
+ */
+__attribute__((noinline)) int xp_frame_piece(struct xdp_md *ctx, __u32 lane)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	__u32 size = xp_area_bytes(), left, used, next, at, old = XP_NONE, area;
+	struct xp_completion *c;
+	char *to;
+
+	if (!cur || cur->job.at >= cur->job.end)
+		return 0;
+	left = cur->job.end - cur->job.at;
+	next = cur->frame_next;
+	used = (next - 1) & (size - 1);
+	if (!next || used + XP_PAD + left > size) {
+		area = xp_take_area(cur, lane, XP_AREA(XP_AREA_FRAME, lane));
+		if (area == XP_NONE)
+			return -1;
+		if (next)
+			old = xp_area_of(next - 1);
+		next = (area << xp_config.area_shift) + 1;
+		used = 0;
+	}
+	if (left > size - used - XP_PAD)
+		left = size - used - XP_PAD;
+	at = next - 1 + XP_PAD;
+	to = xp_umem_at(at, size);
+	if (!to || xp_copy(ctx, cur->job.from, to, left))
+		cur->job.reason = XP_R_COPY;
+	c = xp_tell(cur, lane, cur->job.opcode, cur->job.reason);
+	if (!c)
+		return -1;
+	c->flags |= XP_FRAME;
+	c->data = at;
+	c->data_len = left;
+	if (old != XP_NONE) {
+		c->data2 = old << xp_config.area_shift;
+		c->flags |= XP_RELEASE_DATA2;
+		xp_give_area(old);
+	}
+	next = next - 1 + ((XP_PAD + left + 63) & ~63u);
+	cur->frame_next = next + 1;
+	if ((next & (size - 1)) == 0) {
+		cur->frame_next = 0;
+		c->flags |= XP_RELEASE_DATA;
+		xp_give_area(xp_area_of(at));
+	}
+	cur->job.at += left;
+	cur->job.from += left;
+	return cur->job.at < cur->job.end;
+}
+
+#endif

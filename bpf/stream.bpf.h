@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * stream.bpf.h - the long way of stages 3 to 5: flows set up and ended, holes opened, filled and
+ * given up, segments cut into pieces.
+ *
+ * A segment is placed piece by piece; a piece lies in one area and touches no byte that was
+ * placed before. After each piece at the edge, runs that now touch the edge are told in sequence
+ * ("caught up") before the next piece. So the loops below are all the same loop over one step.
+ */
+#ifndef STREAM_BPF_H
+#define STREAM_BPF_H
+
+#include "place.bpf.h"
+
+#define XP_STEPS 640 /* pieces, catch-ups and gaps of one packet: see XP_SLOW_ROOM */
+/* Early segments after the acknowledgement of a hole before it is believed to be lost: the two
+ * directions are not seen in the order in which they passed the host. */
+#define XP_ACKED_ENOUGH 4
+
+/* Is stream offset `o` in the flow's own area? (R10) */
+static __always_inline int xp_in_own(const struct xp_flow *f, __u64 o)
+{
+	return f->flags & XP_FLOW_OWN && o >= f->own_start && o - f->own_start < f->own_length;
+}
+
+/* The area of stream offset `o`: where its index is kept, + 1. */
+static __always_inline __u32 xp_area_kept(struct xp_flow *f, struct xp_early *e, __u64 o)
+{
+	return e ? *xp_slot(e, o) : f->area + 1;
+}
+
+static __always_inline void xp_area_keep(struct xp_flow *f, struct xp_early *e, __u64 o, __u32 kept)
+{
+	if (e)
+		*xp_slot(e, o) = kept;
+	else
+		f->area = kept - 1;
+}
+
+/* Move the edge; an area that it has passed is the consumer's: returns its release flag. */
+static __always_inline __u32 xp_advance(struct xp_flow *f, struct xp_early *e, __u32 n)
+{
+	__u64 from = f->edge;
+	__u32 kept, shift = xp_config.area_shift;
+
+	f->edge += n;
+	f->next += n;
+	if (from >> shift == f->edge >> shift || xp_in_own(f, from))
+		return 0;
+	kept = xp_area_kept(f, e, from);
+	if (!kept)
+		return 0;
+	xp_area_keep(f, e, from, 0);
+	xp_give_area(kept - 1);
+	return XP_RELEASE_DATA;
+}
+
+/* The run that begins at the edge (e->found) is in sequence now: tell a piece of it. */
+static __always_inline int xp_catch_up(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
+				       struct xp_early *e)
+{
+	__u32 hit = XP_RUN(xp_found(e)), size = xp_area_bytes();
+	__u32 in_area = f->edge & (size - 1), n = e->run[hit].end - e->run[hit].start;
+	struct xp_completion *c;
+
+	if (n > size - in_area)
+		n = size - in_area;
+	c = xp_tell(cur, lane, XP_APPEND, XP_R_OK);
+	if (!c)
+		return -XP_R_RING_FULL;
+	c->flags |= XP_CAUGHT_UP;
+	c->offset = f->edge;
+	c->data_len = n;
+	if (xp_in_own(f, f->edge))
+		c->data = f->own_address + (__u32)(f->edge - f->own_start);
+	else
+		c->data = ((*xp_slot(e, f->edge) - 1) << xp_config.area_shift) + in_area;
+	c->flags |= xp_advance(f, e, n);
+	e->run[hit].start += n;
+	if (e->run[hit].start == e->run[hit].end)
+		xp_runs_remove(e, hit);
+	return 1;
+}
+
+/* The stream goes on `bytes` later: what lies between will not come (R13). */
+static __always_inline void xp_gap(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
+				   struct xp_early *e, __u32 bytes, __u32 reason)
+{
+	struct xp_counters *counters = bpf_map_lookup_elem(&xp_reasons, &lane);
+	struct xp_completion *c = xp_tell(cur, lane, cur->job.opcode, reason);
+	__u32 kept = xp_area_kept(f, e, f->edge);
+
+	if (!c)
+		return;
+	c->flags |= XP_GAP;
+	c->offset = f->edge;
+	c->gap = bytes;
+	if (xp_advance(f, e, bytes)) {
+		c->data2 = (kept - 1) << xp_config.area_shift;
+		c->flags |= XP_RELEASE_DATA2;
+	}
+	f->gaps++;
+	f->gap_bytes += bytes;
+	f->hole_tick = xp_now();
+	f->acked = 0;
+	if (counters)
+		counters->gap_bytes += bytes;
+	xp_count_reason(lane, reason);
+}
+
+/*
+ * One step towards a flow without holes, giving up what is missing unless `keep`: 1 more, 0 done.
+ */
+__attribute__((noinline)) int xp_drain_step(__u32 lane, __u32 reason, int keep)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_flow *f;
+	struct xp_early *e;
+
+	if (!cur)
+		return 0;
+	f = xp_flow_at(cur->job.flow);
+	if (!f || f->early == XP_NONE)
+		return 0;
+	e = xp_early_at(f->early);
+	if (!e || !e->count)
+		return 0;
+	if (xp_runs_find(e, (__u32)f->edge, 0))
+		return xp_catch_up(cur, lane, f, e);
+	if (keep)
+		return 0;
+	xp_gap(cur, lane, f, e, xp_runs_hole(e, (__u32)f->edge), reason);
+	return 1;
+}
+
+/*
+ * Give up holes, the nearest first: all of them, or (once) one, with what has arrived behind
+ * each caught up. The loops have functions of their own so that each is verified once.
+ */
+__attribute__((noinline)) int xp_drain(__u32 lane, __u32 reason, int once)
+{
+	__u32 i;
+	int r;
+
+	for (i = 0; i < XP_STEPS; i++) {
+		r = xp_drain_step(lane, reason, once && i);
+		if (r <= 0)
+			break;
+	}
+	return 0;
+}
+
+/* Where a piece goes: its UMEM offset, XP_NONE if there is no area. */
+static __always_inline __u32 xp_destination(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
+					    struct xp_early *e, __u64 at)
+{
+	__u32 kept;
+
+	if (xp_in_own(f, at))
+		return f->own_address + (__u32)(at - f->own_start);
+	kept = xp_area_kept(f, e, at);
+	if (!kept) {
+		kept = xp_take_area(cur, lane, XP_AREA(XP_AREA_REASSEMBLY, cur->job.flow)) + 1;
+		if (!kept)
+			return XP_NONE;
+		xp_area_keep(f, e, at, kept);
+	}
+	return ((kept - 1) << xp_config.area_shift) + (at & (xp_area_bytes() - 1));
+}
+
+/* The next piece of the packet in work. */
+static __always_inline int xp_piece(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+				    struct xp_flow *f, struct xp_early *e)
+{
+	struct xp_job *job = &cur->job;
+	__u32 size = xp_area_bytes(), first, past, n, to;
+	struct xp_completion *c;
+	char *memory;
+	int ahead;
+
+	if (!e && job->at != f->edge) {
+		if (xp_early_take(cur, f, lane))
+			return -XP_R_EARLY_FULL;
+		e = xp_early_at(f->early);
+		if (!e)
+			return -XP_R_EARLY_FULL;
+	}
+	first = job->at;
+	past = job->end;
+	if (e && !xp_runs_uncovered(e, (__u32)f->edge, &first, &past)) {
+		job->at = job->end;
+		return 1;
+	}
+	n = first - (__u32)job->at;
+	job->from += n;
+	job->at += n;
+	ahead = job->at != f->edge;
+	n = past - first;
+	if (n > size - (first & (size - 1)))
+		n = size - (first & (size - 1));
+	to = xp_destination(cur, lane, f, e, job->at);
+	if (to == XP_NONE)
+		return -XP_R_NO_AREA;
+	memory = xp_umem_at(to, size);
+	if (!memory || xp_copy(ctx, job->from, memory, n))
+		return -XP_R_COPY;
+	if (ahead && (!e || xp_runs_add(e, first, first + n)))
+		return -XP_R_HOLES_FULL;
+	c = xp_tell(cur, lane, ahead ? XP_EARLY : job->opcode, XP_R_OK);
+	if (!c)
+		return -XP_R_RING_FULL;
+	c->offset = job->at;
+	c->data = to;
+	c->data_len = n;
+	if (!ahead)
+		c->flags |= xp_advance(f, e, n);
+	job->at += n;
+	job->from += n;
+	job->placed += n;
+	return 1;
+}
+
+/* One step of placing a segment: 1 more to do, 0 done, -reason. */
+__attribute__((noinline)) int xp_step(struct xdp_md *ctx, __u32 lane)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_early *e = NULL;
+	struct xp_flow *f;
+
+	if (!cur)
+		return 0;
+	f = xp_flow_at(cur->job.flow);
+	if (!f)
+		return 0;
+	if (f->early != XP_NONE) {
+		e = xp_early_at(f->early);
+		if (!e)
+			return 0;
+		if (xp_runs_find(e, (__u32)f->edge, 0))
+			return xp_catch_up(cur, lane, f, e);
+	}
+	if (cur->job.at >= cur->job.end)
+		return 0;
+	return xp_piece(ctx, cur, lane, f, e);
+}
+
+/* Place the packet in work, step by step: 0 or -reason. */
+__attribute__((noinline)) int xp_steps(struct xdp_md *ctx, __u32 lane)
+{
+	int r = 0, i;
+
+	for (i = 0; i < XP_STEPS; i++) {
+		r = xp_step(ctx, lane);
+		if (r <= 0)
+			break;
+	}
+	return r;
+}
+
+/* ---- the end of a flow ---- */
+
+/* What a command did to `own` areas is undone: they are user space's again. */
+static long xp_own_release_one(__u32 i, __u32 *first)
+{
+	xp_area_mark(*first + i, XP_AREA(XP_AREA_USER, 0));
+	return 0;
+}
+
+static __always_inline void xp_own_release(struct xp_flow *f)
+{
+	__u32 first = xp_area_of(f->own_address);
+
+	if (!(f->flags & XP_FLOW_OWN))
+		return;
+	f->flags &= ~XP_FLOW_OWN;
+	bpf_loop(f->own_length >> xp_config.area_shift, xp_own_release_one, &first, 0);
+}
+
+/* The flow is over; `c` says so and hands over the last area. */
+static __always_inline void xp_flow_close(struct xp_flow *f, struct xp_completion *c)
+{
+	c->flags |= XP_RELEASE_FLOW;
+	if (f->area != XP_NONE) {
+		if (c->data_len && !(c->flags & XP_FRAME) && xp_area_of(c->data) == f->area) {
+			c->flags |= XP_RELEASE_DATA;
+		} else {
+			c->data2 = f->area << xp_config.area_shift;
+			c->flags |= XP_RELEASE_DATA2;
+		}
+		xp_give_area(f->area);
+		f->area = XP_NONE;
+	}
+	f->state = XP_FLOW_CLOSED;
+}
+
+/* End a flow for a reason that is not its FIN; its holes are given up first. */
+__attribute__((noinline)) int xp_flow_end(__u32 lane, __u32 index, __u32 reason)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_flow *f = xp_flow_at(index);
+	struct xp_completion *c;
+	__u32 opcode, work;
+
+	if (!cur || !f || (f->state != XP_FLOW_OPEN && f->state != XP_FLOW_EXPECTED))
+		return 0;
+	opcode = cur->job.opcode;
+	work = cur->job.flow;
+	cur->job.opcode = XP_TEARDOWN;
+	cur->job.flow = index;
+	xp_drain(lane, reason, 0);
+	if (f->early != XP_NONE)
+		xp_early_drop(cur, f);
+	c = xp_emit(cur, lane, XP_TEARDOWN, reason, f->handle);
+	if (c) {
+		c->offset = f->edge;
+		xp_flow_close(f, c);
+		xp_own_release(f);
+	}
+	xp_count_reason(lane, reason);
+	cur->job.opcode = opcode;
+	cur->job.flow = work;
+	return 0;
+}
+
+/* The stream has reached its FIN: the last completion of this packet says so. */
+static __always_inline void xp_flow_last(struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
+{
+	struct xp_completion *c = NULL;
+
+	if (f->early != XP_NONE)
+		xp_early_drop(cur, f);
+	if (cur->job.placed && cur->written != cur->produced)
+		c = xp_ring_at(lane, cur->written - 1);
+	if (!c || c->opcode != XP_APPEND) {
+		c = xp_tell(cur, lane, XP_LAST, XP_R_FINISHED);
+		if (!c)
+			return;
+		c->offset = f->edge;
+	}
+	c->opcode = XP_LAST;
+	c->reason = XP_R_FINISHED;
+	xp_flow_close(f, c);
+	xp_own_release(f);
+	xp_count_reason(lane, XP_R_FINISHED);
+}
+
+/* ---- the start of a flow ---- */
+
+/* Forget an ended flow: key, place in the list, handle. */
+static __always_inline void xp_flow_free(struct xp_cursor *cur, struct xp_flow *f, __u32 index)
+{
+	xp_key_delete(f);
+	xp_lru_unlink(cur, f);
+	f->state = XP_FLOW_FREE;
+	f->handle += 1u << 20;
+	if (f->handle == XP_NONE)
+		f->handle += 1u << 20;
+	f->lru_next = cur->free_flow;
+	cur->free_flow = index + 1;
+}
+
+/* Make room: end and forget the least recently active flow of the lane. */
+static __always_inline int xp_flow_evict(struct xp_cursor *cur, __u32 lane)
+{
+	__u32 index = cur->lru_tail - 1, idle;
+	struct xp_flow *f = xp_flow_at(index);
+
+	if (!f)
+		return -XP_R_NO_FLOW;
+	if (f->state != XP_FLOW_CLOSED) {
+		idle = xp_now() - f->active;
+		if (xp_config.flow_ticks && idle > xp_config.flow_ticks) {
+			xp_flow_end(lane, index, XP_R_AGED);
+		} else {
+			xp_flow_end(lane, index, XP_R_REPLACED);
+			cur->job.opcode = XP_REPLACE;
+		}
+	}
+	xp_flow_free(cur, f, index);
+	return 0;
+}
+
+/*
+ * Set up a flow under a key: its index, or -reason. job.opcode becomes FIRST or REPLACE. The
+ * sequence numbers come with its first packet.
+ */
+__attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wanted, __u32 flags)
+{
+	union xp_key key; /* on the stack: 6.1 takes no other key from a function like this */
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_flow *f;
+	__u32 index, handle;
+	int r;
+
+	if (!cur || !wanted)
+		return -XP_R_NO_FLOW;
+	xp_key_copy(&key, wanted, flags & XP_FLOW_V6);
+	cur->job.opcode = XP_FIRST;
+	if (!cur->free_flow && cur->used_flows >= xp_config.flows && xp_flow_evict(cur, lane))
+		return -XP_R_NO_FLOW;
+	index = cur->free_flow ? cur->free_flow - 1 : lane * xp_config.flows + cur->used_flows;
+	f = xp_flow_at(index);
+	if (!f)
+		return -XP_R_NO_FLOW;
+	handle = (f->handle & ~0xfffffu) | index;
+	if (flags & XP_FLOW_V6)
+		r = bpf_map_update_elem(&xp_flows6, &key.v6, &handle, BPF_NOEXIST);
+	else
+		r = bpf_map_update_elem(&xp_flows4, &key.v4, &handle, BPF_NOEXIST);
+	if (r) /* another lane was quicker, or the kernel is out of memory */
+		return -XP_R_NO_FLOW;
+	if (cur->free_flow)
+		cur->free_flow = f->lru_next;
+	else
+		cur->used_flows++;
+	__builtin_memset(f, 0, sizeof(*f));
+	f->handle = handle;
+	f->state = XP_FLOW_EXPECTED;
+	f->flags = flags;
+	f->lane = lane;
+	f->area = XP_NONE;
+	f->early = XP_NONE;
+	f->peer = XP_NONE;
+	f->started = f->active = xp_now();
+	f->key = key;
+	xp_lru_push(cur, f, index);
+	return index;
+}
+
+/* The first packet of a flow fixes where its stream begins. */
+static __always_inline void xp_flow_begin(struct xp_flow *f, const struct xp_packet *p)
+{
+	f->state = XP_FLOW_OPEN;
+	if (p->proto != IPPROTO_TCP)
+		return;
+	if (!(p->tcp_flags & XP_TCP_SYN))
+		f->flags |= XP_FLOW_PICKED;
+	f->isn = p->seq + !!(p->tcp_flags & XP_TCP_SYN);
+	f->next = f->isn;
+	f->ack = p->ack;
+}
+
+/* ---- holes that will not fill ---- */
+
+/*
+ * The opposite direction, looked up once a hole makes it interesting. It may live in another
+ * lane: only its `ack` is read, a single word, so that reading it while it changes does no harm.
+ */
+static __always_inline struct xp_flow *xp_peer_of(struct xp_flow *f)
+{
+	union xp_key key = {};
+
+	if (!(f->flags & XP_FLOW_PEER) || !xp_flow_of(f->peer)) {
+		if (f->flags & XP_FLOW_V6) {
+			__builtin_memcpy(key.v6.src, f->key.v6.dst, 16);
+			__builtin_memcpy(key.v6.dst, f->key.v6.src, 16);
+			key.v6.sport = f->key.v6.dport;
+			key.v6.dport = f->key.v6.sport;
+			key.v6.vnet = f->key.v6.vnet;
+			key.word[5] = f->key.word[5];
+		} else {
+			key.v4.src = f->key.v4.dst;
+			key.v4.dst = f->key.v4.src;
+			key.v4.sport = f->key.v4.dport;
+			key.v4.dport = f->key.v4.sport;
+			key.v4.vnet = f->key.v4.vnet;
+			key.word[2] = f->key.word[2];
+		}
+		f->peer = xp_handle_of(&key, f->flags & XP_FLOW_V6);
+		f->flags |= XP_FLOW_PEER;
+	}
+	return xp_flow_of(f->peer);
+}
+
+/* Has the receiver acknowledged the whole first hole? */
+__attribute__((noinline)) int xp_hole_acked(__u32 index)
+{
+	struct xp_flow *f = xp_flow_at(index), *peer;
+	struct xp_early *e;
+	__u32 hole;
+
+	if (!f || f->early == XP_NONE)
+		return 0;
+	e = xp_early_at(f->early);
+	if (!e)
+		return 0;
+	hole = xp_runs_hole(e, (__u32)f->edge);
+	peer = xp_peer_of(f);
+	if (!hole || !peer || peer->state != XP_FLOW_OPEN)
+		return 0;
+	return xp_distance(f->next + hole, peer->ack) >= 0;
+}
+
+/* After an early segment: a hole that was acknowledged long enough ago is given up. */
+static __always_inline void xp_hole_check(struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
+{
+	if (xp_hole_acked(cur->job.flow) && ++f->acked >= XP_ACKED_ENOUGH)
+		xp_drain(lane, XP_R_GAP_ACKED, 1);
+}
+
+#endif
