@@ -50,7 +50,7 @@ static const struct cli_verb verbs[] = {
 	 "packets by op-code, reason and lane", NULL},
 	{"watch", verb_watch, "[IF]... [-r RULE]... [--payload]",
 	 "print completions as they come", NULL},
-	{"top", verb_top, "",
+	{"top", verb_top, "[-n NAME] [--batch]",
 	 "flows by rate, live", NULL},
 	{"follow", verb_follow, "-o DIR [IF... | -r FILE] [OPTION]...",
 	 "write each stream to a file", NULL},
@@ -58,20 +58,6 @@ static const struct cli_verb verbs[] = {
 	 "what this kernel and these interfaces can do, and what to change", NULL},
 };
 /* clang-format on */
-
-/* Verbs that are being written. */
-#pragma weak verb_load
-#pragma weak verb_unload
-#pragma weak verb_clean
-#pragma weak verb_status
-#pragma weak verb_rule
-#pragma weak verb_flow
-#pragma weak verb_area
-#pragma weak verb_stats
-#pragma weak verb_watch
-#pragma weak verb_top
-#pragma weak verb_follow
-#pragma weak verb_doctor
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
