@@ -192,15 +192,16 @@ static int load(const struct shape *shape, int index, __u32 level, char *log, si
 
 /*
  * A program's first failure is told with its whole trace, later ones with the verifier's last
- * words, which `log` holds already: the trace of a large program takes minutes in a guest.
+ * words, which `log` holds already: a trace takes minutes in a guest. Where the program is too
+ * large, the place where the verifier gave up means nothing.
  */
-static void complain(const struct shape *shape, int index, const char *log)
+static void complain(const struct shape *shape, int index, int err, const char *log)
 {
 	static __u64 traced;
 	const char *name;
 	char *trace;
 
-	if (traced & 1ull << index) {
+	if (err == -E2BIG || traced & 1ull << index) {
 		print_tail(log);
 		return;
 	}
@@ -233,7 +234,7 @@ static int judge(const struct shape *shape, int index)
 		       statistic(log, "total_states "), statistic(log, "peak_states "),
 		       now() - begin);
 	if (err)
-		complain(shape, index, log);
+		complain(shape, index, err, log);
 	fflush(stdout);
 	free((char *)name);
 	return !err;
