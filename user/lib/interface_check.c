@@ -316,8 +316,9 @@ static void check_veth_queues(struct check *c)
 		tx = channels(c->fd, peer.name, true);
 		if (rx && rx < tx)
 			find(c, ENOSPC, "ethtool -L %s rx N for more, or --mode skb",
-			     "veth: %u receive queues, but the peer %s has %u transmit queues", rx,
-			     peer.name, tx);
+			     "veth: too few receive queues (%u) for the peer's transmit queues "
+			     "(%s: %u)",
+			     rx, peer.name, tx);
 		return;
 	}
 	/* The peer is in another namespace, but the driver knows: it takes back its support. */
@@ -325,7 +326,7 @@ static void check_veth_queues(struct check *c)
 		find(c, ENOSPC,
 		     "ethtool -L %s rx N for more, ethtool -L ... tx N at the peer for less, or "
 		     "--mode skb",
-		     "veth: %u receive queues, but the peer has more transmit queues", rx);
+		     "veth: too few receive queues (%u) for the peer's transmit queues", rx);
 }
 
 static void check_veth(struct check *c)
