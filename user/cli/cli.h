@@ -110,7 +110,7 @@ int cli_errno(int err, const char *format, ...) __attribute__((format(printf, 2,
 int cli_exit_code(int err);
 /* The text, below it a caret under byte `where`; exit code 2. */
 _Noreturn void cli_syntax(const char *what, const char *text, size_t where);
-/* xdplace_log_fn: warnings always, information with -v, the rest with -vv. */
+/* xdplace_log_fn: warnings always, information and libbpf's warnings with -v, the rest with -vv. */
 void cli_log(void *arg, enum xdplace_log_level level, const char *text);
 /* fflush(stdout): false once nobody reads it any more. A long-running verb then ends. */
 bool cli_flush(void);

@@ -118,7 +118,12 @@ _Noreturn void cli_syntax(const char *what, const char *text, size_t where)
 
 void cli_log(void *arg, enum xdplace_log_level level, const char *text)
 {
-	if ((int)level <= cli.verbose)
+	int wanted = (int)level;
+
+	/* What the library makes of libbpf's complaints is clearer than they are themselves. */
+	if (!strncmp(text, "libbpf: ", 8))
+		wanted++;
+	if (wanted <= cli.verbose)
 		cli_warn("%s", text);
 }
 

@@ -234,14 +234,15 @@ int verb_status(int argc, char **argv)
 {
 	struct json_object *document, *array;
 	static struct found_list found;
-	int code = CLI_DONE, one, err;
+	int code, one, err;
 	size_t i;
 
 	if (cli_parse(argc, argv, NULL, 0) < argc)
 		cli_usage("status takes no operand; name a context with -n");
 	err = xdplace_each(collect_found, &found);
-	if (err < 0)
-		return cli_error(err, "look for contexts");
+	code = err < 0 ? cli_error(err, "look for contexts") : CLI_DONE;
+	if (code && !found.count)
+		return code;
 	if (cli.context && !found.count) {
 		cli_warn("no context '%s'", cli.context);
 		return CLI_NOT_FOUND;
