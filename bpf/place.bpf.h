@@ -64,42 +64,40 @@ static __always_inline __u64 xp_sum_tail(const unsigned char *p, __u32 bytes)
 	return sum;
 }
 
-/* Sum of bytes already placed at a UMEM offset, within one area. -1: not to be had. */
-static __always_inline __s64 xp_sum_placed(__u32 offset, __u32 length)
+/*
+ * Sum of bytes already placed at a UMEM offset, within one area, folded to 16 bits. -1: not to be
+ * had. User space may write there at the same time: then it fools nobody but itself.
+ */
+__attribute__((noinline)) int xp_sum_placed(__u32 offset, __u32 length)
 {
-	__u32 chunks = length / XP_CSUM_STEP, done, words, i;
-	__u64 sum = 0;
+	__u32 done, words, i;
+	__u64 sum;
 	__s64 r = 0;
 	char *p;
 
 	if (xp_config.csum_step >= xp_area_bytes()) {
-		words = length & ~3u;
+		done = length & ~3u;
+		words = done;
 		p = xp_umem_at(offset, xp_area_bytes());
 		xp_opaque(words);
 		if (!p || words > xp_area_bytes())
 			return -1;
-		r = bpf_csum_diff(NULL, 0, (void *)p, words, 0);
-		done = words;
 	} else {
 		for (i = 0; i < (1u << XP_MAX_AREA_SHIFT) / XP_CSUM_STEP; i++) {
-			if (i >= chunks)
+			if (i >= length / XP_CSUM_STEP)
 				break;
 			p = xp_umem_at(offset + i * XP_CSUM_STEP, XP_CSUM_STEP);
 			if (!p)
 				return -1;
 			r = bpf_csum_diff(NULL, 0, (void *)p, XP_CSUM_STEP, r);
 		}
-		done = length & ~(XP_CSUM_STEP - 1);
-		words = (length - done) & (XP_CSUM_STEP - 4);
-		p = xp_umem_at(offset + done, XP_CSUM_STEP);
+		words = length & (XP_CSUM_STEP - 4);
+		done = length & ~3u;
+		p = xp_umem_at(offset + (length & ~(XP_CSUM_STEP - 1)), XP_CSUM_STEP);
 		if (!p)
 			return -1;
-		xp_opaque(words);
-		if (words > XP_CSUM_STEP - 4)
-			return -1;
-		r = bpf_csum_diff(NULL, 0, (void *)p, words, r);
-		done += words;
 	}
+	r = bpf_csum_diff(NULL, 0, (void *)p, words, r);
 	if (r < 0)
 		return -1;
 	sum = (__u32)r;
@@ -109,7 +107,7 @@ static __always_inline __s64 xp_sum_placed(__u32 offset, __u32 length)
 			return -1;
 		sum += xp_sum_tail((void *)p, length & 3);
 	}
-	return sum;
+	return xp_fold(sum);
 }
 
 /* The pseudo-header (RFC 9293, 3.1; RFC 768; RFC 8200, 8.1). `length`: of header and data. */
@@ -195,6 +193,7 @@ static __always_inline int xp_check_field(const void *data, const void *end,
  */
 struct xp_scratch {
 	struct xp_decision decision;
+	union xp_key key;
 	__u64 sum;
 	__u8 bytes[XP_CSUM_STEP];
 };

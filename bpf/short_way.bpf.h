@@ -16,20 +16,21 @@
 #define XP_SHORT_HEADER (XP_CELL - XP_PAD)
 
 /* The plain packet's own checksums, given the sum of its payload. */
-static __always_inline int xp_short_good(struct xdp_md *ctx, const struct xp_packet *p,
-					 __u64 payload)
+__attribute__((noinline)) int xp_short_good(struct xdp_md *ctx, const struct xp_packet *p,
+					    __u32 payload)
 {
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 header = p->data - p->l4;
 	__u64 pseudo;
+	__u32 header;
 	__u16 check;
 
-	if (!xp_ip_good(data, end, p))
+	if (!p || !xp_ip_good(data, end, p))
 		return 0;
 	if (p->no_checksum)
 		return 1;
 	if (xp_check_field(data, end, p, &check))
 		return 0;
+	header = p->data - p->l4;
 	pseudo = xp_sum_pseudo(p, header + p->payload);
 	return xp_sum_good(pseudo + payload + xp_sum_header(data, end, p->l4, header), pseudo,
 			   check);
@@ -95,10 +96,8 @@ static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_p
 	__u32 size = xp_area_bytes(), length = p->payload, in_area = f->edge & (size - 1);
 	__u32 first = f->area, second = XP_NONE, taken = 0, part = length, to, flags = 0;
 	struct xp_completion *c;
-	__u64 sum = 0;
 	char *memory;
-	__s64 s;
-	int r;
+	int r, sum = 0, more;
 
 	if (!shared || !xp_room(cur, shared))
 		return -1;
@@ -116,22 +115,21 @@ static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_p
 	if (!memory || xp_copy(ctx, p->data, memory, part))
 		return -1;
 	if (xp_config.knobs & XP_KNOB_CHECKSUM) {
-		s = xp_sum_placed(to, part);
-		if (s < 0)
+		sum = xp_sum_placed(to, part);
+		if (sum < 0)
 			return -1;
-		sum = s;
 	}
 	if (second != XP_NONE) {
-		memory = xp_umem_at(second << xp_config.area_shift, size);
+		to = second << xp_config.area_shift;
+		memory = xp_umem_at(to, size);
 		if (!memory || xp_copy(ctx, p->data + part, memory, length - part))
 			return -1;
 		if (xp_config.knobs & XP_KNOB_CHECKSUM) {
-			s = xp_sum_placed(second << xp_config.area_shift, length - part);
-			if (s < 0)
+			more = xp_sum_placed(to, length - part);
+			if (more < 0)
 				return -1;
 			/* Behind an odd number of bytes the halves of each word change places. */
-			s = xp_fold(s);
-			sum += part & 1 ? (__u64)((s & 0xff) << 8 | s >> 8) : (__u64)s;
+			sum += part & 1 ? (more & 0xff) << 8 | more >> 8 : more;
 		}
 	}
 	if (xp_config.knobs & XP_KNOB_CHECKSUM && !xp_short_good(ctx, p, sum))
@@ -144,7 +142,7 @@ static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_p
 		return -1;
 	}
 	c->offset = f->edge;
-	c->data = to;
+	c->data = (first << xp_config.area_shift) + in_area;
 	c->data_len = length;
 	c->data2 = XP_NONE;
 	if (f->area == XP_NONE)
@@ -176,9 +174,13 @@ static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_p
 	return r;
 }
 
-/* Choose between the two, or neither: -1. */
-static __always_inline int xp_short_way(struct xdp_md *ctx, const struct xp_packet *p,
-					struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
+/*
+ * Choose between the two, or neither: -1. A function of its own so that its stack is not there
+ * any more when the long way needs it.
+ */
+static __attribute__((noinline)) int xp_short_way(struct xdp_md *ctx, const struct xp_packet *p,
+						  struct xp_cursor *cur, __u32 lane,
+						  struct xp_flow *f)
 {
 	if (f->state != XP_FLOW_OPEN || p->data > XP_SHORT_HEADER)
 		return -1;

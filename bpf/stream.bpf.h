@@ -386,15 +386,16 @@ static __always_inline int xp_flow_evict(struct xp_cursor *cur, __u32 lane)
  */
 __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wanted, __u32 flags)
 {
-	union xp_key key; /* on the stack: 6.1 takes no other key from a function like this */
+	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	struct xp_flow *f;
 	__u32 index, handle;
 	int r;
 
-	if (!cur || !wanted)
+	if (!cur || !wanted || !scratch)
 		return -XP_R_NO_FLOW;
-	xp_key_copy(&key, wanted, flags & XP_FLOW_V6);
+	/* 6.1 takes no key that is an argument of a function like this. */
+	xp_key_copy(&scratch->key, wanted, flags & XP_FLOW_V6);
 	cur->job.opcode = XP_FIRST;
 	if (!cur->free_flow && cur->used_flows >= xp_config.flows && xp_flow_evict(cur, lane))
 		return -XP_R_NO_FLOW;
@@ -404,9 +405,9 @@ __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wante
 		return -XP_R_NO_FLOW;
 	handle = (f->handle & ~0xfffffu) | index;
 	if (flags & XP_FLOW_V6)
-		r = bpf_map_update_elem(&xp_flows6, &key.v6, &handle, BPF_NOEXIST);
+		r = bpf_map_update_elem(&xp_flows6, &scratch->key.v6, &handle, BPF_NOEXIST);
 	else
-		r = bpf_map_update_elem(&xp_flows4, &key.v4, &handle, BPF_NOEXIST);
+		r = bpf_map_update_elem(&xp_flows4, &scratch->key.v4, &handle, BPF_NOEXIST);
 	if (r) /* another lane was quicker, or the kernel is out of memory */
 		return -XP_R_NO_FLOW;
 	if (cur->free_flow)
@@ -422,7 +423,7 @@ __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wante
 	f->early = XP_NONE;
 	f->peer = XP_NONE;
 	f->started = f->active = xp_now();
-	f->key = key;
+	xp_key_copy(&f->key, &scratch->key, 1);
 	xp_lru_push(cur, f, index);
 	return index;
 }
