@@ -40,6 +40,6 @@ uint64_t flow_age_ms(const struct xdplace *ctx, uint32_t then)
 	if (!tick_us)
 		return 0;
 	ticks = (int32_t)(ticks_now(tick_us) - then);
-	/* The two clocks may disagree by a tick or so. */
+	/* The two clocks started a fraction of a second apart: never show a negative age. */
 	return ticks > 0 ? (uint64_t)ticks * tick_us / 1000 : 0;
 }
