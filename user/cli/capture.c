@@ -94,6 +94,16 @@ static void explain_link(int dlt, char *error)
 		 name ? name : "unknown", dlt);
 }
 
+/* libpcap names the file in some of its messages: the caller does so in all. */
+static const char *without_path(const char *reason, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (strncmp(reason, path, len) || strncmp(reason + len, ": ", 2))
+		return reason;
+	return reason + len + 2;
+}
+
 struct capture *capture_open(const char *path, char *error)
 {
 	char reason[PCAP_ERRBUF_SIZE] = "";
@@ -107,7 +117,7 @@ struct capture *capture_open(const char *path, char *error)
 	capture->truncated = 0;
 	capture->pcap = pcap_open_offline(path, reason);
 	if (!capture->pcap) {
-		snprintf(error, CAPTURE_ERROR, "%s", reason);
+		snprintf(error, CAPTURE_ERROR, "%s", without_path(reason, path));
 		goto fail;
 	}
 	capture->link = find_link(pcap_datalink(capture->pcap));

@@ -28,6 +28,8 @@
 #define FOLLOW_OPEN (-1)   /* "reason" of a flow that has not ended */
 #define FOLLOW_BUCKETS 65536u
 
+struct capture;
+
 /* Stream bytes that never came. */
 struct follow_gap {
 	uint64_t offset;
@@ -137,7 +139,8 @@ uint64_t follow_now_ms(void);
 
 int follow_live(struct follow *follow, const struct follow_options *options,
 		struct follow_worker *workers, uint32_t count);
-int follow_read(struct follow *follow, const struct follow_options *options,
+/* `path`: the capture's, for messages. */
+int follow_read(struct follow *follow, struct capture *capture, const char *path,
 		struct follow_worker *worker);
 
 /* ---- follow_stream.c ---- */

@@ -89,18 +89,13 @@ static void tell_losses(const struct reading *reading)
 			 (unsigned long long)reading->refused, strerror(-reading->refusal));
 }
 
-int follow_read(struct follow *follow, const struct follow_options *options,
+int follow_read(struct follow *follow, struct capture *capture, const char *path,
 		struct follow_worker *worker)
 {
-	struct reading reading = {.follow = follow, .worker = worker, .path = options->capture};
-	char error[CAPTURE_ERROR];
+	struct reading reading = {
+		.follow = follow, .worker = worker, .capture = capture, .path = path};
 	int code, err;
 
-	reading.capture = capture_open(options->capture, error);
-	if (!reading.capture) {
-		cli_warn("open %s: %s", options->capture, error);
-		return CLI_FAILED;
-	}
 	reading.batch = xdplace_config(follow->ctx)->ring / XP_SLOW_ROOM;
 	reading.start_ms = follow_now_ms();
 	follow->progress = isatty(STDERR_FILENO);
@@ -115,6 +110,5 @@ int follow_read(struct follow *follow, const struct follow_options *options,
 	if (err)
 		code = cli_error(err, "end the flows");
 	tell_losses(&reading);
-	capture_close(reading.capture);
 	return code;
 }

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "cli.h"
 #include "follow.h"
 
@@ -156,20 +157,44 @@ static uint32_t open_limit(uint32_t workers)
 	return limit ? limit : 1;
 }
 
+static const char *made_directory;
+
+/* The process ended before anything could be followed: leave no trace. */
+static void remove_directory(void)
+{
+	if (made_directory)
+		rmdir(made_directory);
+}
+
 static int open_directory(const char *path)
 {
 	int fd;
 
-	if (mkdir(path, 0777) && errno != EEXIST)
+	if (!mkdir(path, 0777)) {
+		made_directory = path;
+		atexit(remove_directory);
+	} else if (errno != EEXIST) {
 		exit(cli_errno(-errno, "make directory %s", path));
+	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		exit(cli_errno(-errno, "open directory %s", path));
 	return fd;
 }
 
-/* Memory of an hour's ease: files are slower than networks, at times. */
-static void default_sizes(struct context_options *context, bool capture)
+static struct capture *open_capture(const char *path)
+{
+	char error[CAPTURE_ERROR];
+	struct capture *capture = capture_open(path, error);
+
+	if (capture)
+		return capture;
+	cli_warn("open %s: %s", path, error);
+	exit(CLI_FAILED);
+}
+
+/* Room for the moments in which a disk is slower than the network. */
+static void default_sizes(struct context_options *context, bool from_file)
 {
 	struct xdplace_opts *open = &context->open;
 
@@ -177,7 +202,7 @@ static void default_sizes(struct context_options *context, bool capture)
 		open->umem_size = 256 << 20;
 	if (!open->ring)
 		open->ring = 65536;
-	if (!capture)
+	if (!from_file)
 		return;
 	/* A capture's time is not ours: nothing ages, so that each run gives the same. */
 	open->lanes = 1;
@@ -195,8 +220,6 @@ static struct xdplace *open_context(struct follow_options *options, struct conte
 {
 	if (context->open.pin)
 		cli_usage("--pin: use 'xdplace load --pin', then 'xdplace follow -n'");
-	if (options->capture && count)
-		cli_usage("interfaces, or a file to read, not both");
 	options->own = options->capture || count;
 	if (!options->own)
 		return cli_open();
@@ -204,7 +227,7 @@ static struct xdplace *open_context(struct follow_options *options, struct conte
 	return context_open(context, interfaces, count, "tap any");
 }
 
-static int run(struct follow *follow, const struct follow_options *options)
+static int run(struct follow *follow, const struct follow_options *options, struct capture *capture)
 {
 	uint32_t count = xdplace_config(follow->ctx)->lanes;
 	struct follow_worker *workers;
@@ -217,8 +240,8 @@ static int run(struct follow *follow, const struct follow_options *options)
 	limit = open_limit(count);
 	for (i = 0; i < count && !code; i++)
 		code = follow_worker_open(&workers[i], follow, i, limit);
-	if (!code && options->capture)
-		code = follow_read(follow, options, workers);
+	if (!code && capture)
+		code = follow_read(follow, capture, options->capture, workers);
 	else if (!code)
 		code = follow_live(follow, options, workers, count);
 	while (i--)
@@ -233,14 +256,15 @@ static int run(struct follow *follow, const struct follow_options *options)
 	return code;
 }
 
-static int run_counted(struct follow *follow, const struct follow_options *options)
+static int run_counted(struct follow *follow, const struct follow_options *options,
+		       struct capture *capture)
 {
 	struct xp_counters before, after;
 	int code;
 
 	if (xdplace_stats(follow->ctx, XP_NONE, &before))
 		memset(&before, 0, sizeof(before));
-	code = run(follow, options);
+	code = run(follow, options, capture);
 	if (xdplace_stats(follow->ctx, XP_NONE, &after))
 		return code;
 	follow_shortages(&before, &after);
@@ -255,27 +279,34 @@ int verb_follow(int argc, char **argv)
 	static struct follow follow = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct follow_options options = {0};
 	struct cli_set sets[] = {{follow_list, set_follow, &options, NULL}, context_set(&context)};
+	struct capture *capture = NULL;
 	const struct xp_config *config;
 	int first, code;
 
 	first = cli_parse(argc, argv, sets, 2);
 	if (!options.directory)
 		cli_usage("-o DIR: where shall the files go?");
+	if (options.capture && first < argc)
+		cli_usage("interfaces, or a file to read, not both");
+	if (options.capture)
+		capture = open_capture(options.capture);
 	follow.path = options.directory;
 	follow.dir = open_directory(options.directory);
 	follow.json = cli.json;
 	follow.live = !options.capture;
 	cli_catch_signals();
 	follow.ctx = open_context(&options, &context, argv + first, argc - first);
+	made_directory = NULL;
 	config = xdplace_config(follow.ctx);
 	follow.stream_count = config->flows * config->lanes;
 	follow.streams = calloc(follow.stream_count, sizeof(*follow.streams));
 	if (!follow.streams)
 		code = cli_errno(-ENOMEM, "start");
 	else
-		code = run_counted(&follow, &options);
+		code = run_counted(&follow, &options, capture);
 	free(follow.streams);
 	follow_free_names(&follow);
+	capture_close(capture);
 	xdplace_close(follow.ctx);
 	close(follow.dir);
 	return cli_finish(code);
