@@ -22,6 +22,7 @@
 #include "xdplace.skel.h"
 
 #ifndef CAP_BPF
+#define CAP_PERFMON 38
 #define CAP_BPF 39
 #endif
 
@@ -95,25 +96,37 @@ static int size_maps(struct xdplace_bpf *skel, const struct xp_config *c)
 	return err ? xp_fail(-err, "size the maps: %s", strerror(-err)) : 0;
 }
 
-static int explain_load(int err, const struct xp_config *config)
+/*
+ * Without CAP_PERFMON the verifier follows what a CPU may do by speculation as well, and gives up
+ * on programs of this length, with an error that says nothing of it.
+ */
+static int explain_caps(int err)
 {
-	const uint64_t needed = 1ull << CAP_BPF | 1ull << CAP_NET_ADMIN;
+	const uint64_t needed = 1ull << CAP_BPF | 1ull << CAP_NET_ADMIN | 1ull << CAP_PERFMON;
 	char caps[96];
 
-	if (err == -EPERM) {
-		xp_missing_caps(needed, caps, sizeof(caps));
-		return xp_fail(EPERM, "load the BPF programs: not permitted%s",
-			       caps[0] ? caps
-				       : " in spite of CAP_BPF and CAP_NET_ADMIN: a security "
-					 "module or lock-down forbids it");
-	}
+	xp_missing_caps(needed, caps, sizeof(caps));
+	if (caps[0])
+		return xp_fail(EPERM, "load the BPF programs: not permitted%s", caps);
+	if (err == -EPERM)
+		return xp_fail(EPERM, "load the BPF programs: not permitted in spite of CAP_BPF, "
+				      "CAP_NET_ADMIN and CAP_PERFMON: a security module or "
+				      "lock-down forbids it");
+	return 0;
+}
+
+static int explain_load(int err, const struct xp_config *config)
+{
 	if (err == -ENOMEM)
 		return xp_fail(ENOMEM,
 			       "load the BPF programs: no memory; the UMEM alone takes %llu MiB",
 			       (unsigned long long)config->banks << config->bank_shift >> 20);
-	if (err == -EINVAL || err == -EACCES || err == -ENOTSUP || err == -E2BIG)
+	if (explain_caps(err))
+		return -EPERM;
+	/* What the verifier answers is about the program, not about what was asked for. */
+	if (err == -EINVAL || err == -EACCES || err == -E2BIG || err == -EFAULT)
 		err = -EOPNOTSUPP;
-	return xp_fail(-err, "load the BPF programs: %s (%s)", strerror(-err), xp_libbpf_said());
+	return xp_fail(-err, "load the BPF programs: %s", xp_libbpf_said());
 }
 
 static int keep_fd(int fd)

@@ -16,6 +16,7 @@
 #include "context.h"
 
 #ifndef CAP_BPF
+#define CAP_PERFMON 38
 #define CAP_BPF 39
 #endif
 
@@ -146,6 +147,7 @@ const char *xp_missing_caps(uint64_t mask, char *text, size_t size)
 	} names[] = {
 		{CAP_BPF, "CAP_BPF"},
 		{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+		{CAP_PERFMON, "CAP_PERFMON"},
 		{CAP_NET_RAW, "CAP_NET_RAW"},
 		{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
 	};
