@@ -55,6 +55,19 @@ static void clear_port(const struct xdplace *ctx, uint32_t slot)
 	write_port(ctx, slot, &empty);
 }
 
+/*
+ * The lock between processes; -1: without. Who may not make lock files can not be root, and has
+ * the context for itself unless it gave it away.
+ */
+static int lock_ports(const struct xdplace *ctx)
+{
+	int lock = xp_lock(ctx, LOCK, true);
+
+	if (lock < 0)
+		xp_log(ctx, XDPLACE_LOG_DEBUG, "%s; going on without", xdplace_error());
+	return lock;
+}
+
 /* True if the interface exists and runs the context's program; *mode is how. */
 static bool runs_ours(const struct xdplace *ctx, const struct xp_port *port,
 		      enum xdplace_mode *mode)
@@ -293,11 +306,7 @@ int xdplace_attach(struct xdplace *ctx, const char *ifname, const struct xdplace
 		return xp_fail(ENOMEM, "attach to %s: out of memory", ifname);
 	a->ifindex = link.ifindex;
 	a->link = -1;
-	lock = xp_lock(ctx, LOCK, true);
-	if (lock < 0) {
-		free(a);
-		return lock;
-	}
+	lock = lock_ports(ctx);
 	err = attach_locked(ctx, &link, opts, a);
 	if (err)
 		free(a);
@@ -421,9 +430,7 @@ int xdplace_detach(struct xdplace *ctx, const char *ifname)
 	uint32_t slot;
 	int lock, err;
 
-	lock = xp_lock(ctx, LOCK, true);
-	if (lock < 0)
-		return lock;
+	lock = lock_ports(ctx);
 	err = find_port(ctx, ifname, &slot, &port);
 	if (!err)
 		err = detach_port(ctx, slot, &port);
