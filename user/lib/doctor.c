@@ -36,6 +36,7 @@
 #endif
 
 #ifndef CAP_BPF
+#define CAP_PERFMON 38
 #define CAP_BPF 39
 #endif
 
@@ -101,7 +102,7 @@ static void check_load(struct xdplace_check *c)
 
 	if (fd < 0) {
 		say(c, XDPLACE_CHECK_FAIL,
-		    errno == EPERM ? "run as root, or with CAP_BPF and CAP_NET_ADMIN"
+		    errno == EPERM ? "run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
 				   : "a kernel with CONFIG_BPF_SYSCALL is needed",
 		    "loading an XDP program: %s", strerror(errno));
 		return;
@@ -209,7 +210,8 @@ static void check_test_run(struct xdplace_check *c)
 		return;
 	err = run_tiny(0);
 	if (err)
-		say(c, XDPLACE_CHECK_FAIL, "run as root, or with CAP_BPF and CAP_NET_ADMIN",
+		say(c, XDPLACE_CHECK_FAIL,
+		    "run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN",
 		    "BPF_PROG_TEST_RUN: %s; commands and capture files need it", strerror(-err));
 	else
 		ok(c, "programs run without a device: commands, capture files");
@@ -270,6 +272,7 @@ static const struct {
 } capabilities[] = {
 	{CAP_NET_ADMIN, "CAP_NET_ADMIN", true, "attaching"},
 	{CAP_BPF, "CAP_BPF", true, "loading"},
+	{CAP_PERFMON, "CAP_PERFMON", true, "loading"},
 	{CAP_NET_RAW, "CAP_NET_RAW", false, "AF_XDP sockets"},
 	{CAP_IPC_LOCK, "CAP_IPC_LOCK", false, "locked memory"},
 	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN", false, "others' contexts"},
@@ -298,7 +301,7 @@ static void check_capabilities(struct xdplace_check *c)
 	size_t i, n = 0;
 
 	if (have >> CAP_SYS_ADMIN & 1)
-		have |= 1ull << CAP_BPF; /* the kernel takes CAP_SYS_ADMIN for CAP_BPF */
+		have |= 1ull << CAP_BPF | 1ull << CAP_PERFMON; /* as the kernel takes it */
 	for (i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++) {
 		if (have >> capabilities[i].bit & 1)
 			continue;
