@@ -179,7 +179,7 @@ static int load(struct xdplace *ctx)
 	int err;
 
 	raise_memlock();
-	ctx->config.csum_step = 512; /* any kernel takes that; see xp_probe_csum_step() */
+	ctx->config.csum_step = xp_probe_csum_step();
 	skel = xdplace_bpf__open();
 	if (!skel)
 		return xp_fail(errno, "open the BPF object: %s (%s)", strerror(errno),
