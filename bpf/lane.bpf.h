@@ -119,8 +119,10 @@ static __always_inline void xp_count_reason(__u32 lane, __u32 reason)
 {
 	__u64 *counters = bpf_map_lookup_elem(&xp_reasons, &lane);
 
-	if (counters)
-		xp_count(counters + XP_COUNTER_REASON, reason, XP_REASON_COUNT);
+	if (!counters)
+		return;
+	xp_opaque(counters); /* no arithmetic before the test: 6.1 refuses it */
+	xp_count(counters + XP_COUNTER_REASON, reason, XP_REASON_COUNT);
 }
 
 /* Say what an area is used for now. */
@@ -176,15 +178,28 @@ static __always_inline struct xp_free_group *xp_next_group(struct xp_cursor *cur
 	if (*(volatile __u32 *)&shared->hot_produced != cur->hot_consumed) {
 		at += cur->hot_consumed & (hot - 1);
 		cur->hot_consumed++;
-		shared->hot_consumed = cur->hot_consumed;
 	} else if (*(volatile __u32 *)&shared->cold_produced != cur->cold_consumed) {
 		at += hot + (cur->cold_consumed & (cold - 1));
 		cur->cold_consumed++;
-		shared->cold_consumed = cur->cold_consumed;
 	} else {
 		return NULL;
 	}
 	return bpf_map_lookup_elem(&xp_free, &at);
+}
+
+/*
+ * Tell the consumer that it may fill the slots of the groups that were read. Not before: it would
+ * overwrite them, and what is then read twice would be placed into twice. No barrier of its own:
+ * the compare-and-swap of a group's last area comes behind the reading, and is a full one.
+ */
+static __always_inline void xp_groups_read(const struct xp_cursor *cur, __u32 lane)
+{
+	struct xp_lane *shared = xp_lane_at(lane);
+
+	if (!shared)
+		return;
+	*(volatile __u32 *)&shared->hot_consumed = cur->hot_consumed;
+	*(volatile __u32 *)&shared->cold_consumed = cur->cold_consumed;
 }
 
 /*
@@ -207,6 +222,7 @@ __attribute__((noinline)) int xp_refill(__u32 lane)
 			if (!xp_hand_add(lane, &group->free[k]))
 				xp_count_reason(lane, XP_R_BAD_FREE);
 		}
+		xp_groups_read(cur, lane);
 	}
 	return cur->hand_count;
 }
