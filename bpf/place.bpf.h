@@ -20,8 +20,11 @@ static __always_inline char *xp_umem_at(__u32 offset, __u32 size)
 	__u64 in_bank = offset & (bank_bytes - 1);
 	char *base = bpf_map_lookup_elem(&xp_umem, &bank);
 
+	if (!base)
+		return NULL;
+	xp_opaque(base); /* no arithmetic before the test: 6.1 refuses it */
 	/* Never true: the last area of a bank is a guard. The verifier does not know. */
-	if (!base || in_bank > bank_bytes - size)
+	if (in_bank > bank_bytes - size)
 		return NULL;
 	return base + in_bank;
 }

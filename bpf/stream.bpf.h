@@ -133,20 +133,28 @@ __attribute__((noinline)) int xp_drain_step(__u32 lane, __u32 reason, int keep)
 	return 1;
 }
 
+struct xp_draining {
+	__u32 lane;
+	__u32 reason;
+	int once;
+};
+
+static long xp_drain_one(__u32 i, struct xp_draining *draining)
+{
+	int keep = draining->once && i;
+
+	return xp_drain_step(draining->lane, draining->reason, keep) <= 0;
+}
+
 /*
  * Give up holes, the nearest first: all of them, or (once) one, with what has arrived behind
- * each caught up. The loops have functions of their own so that each is verified once.
+ * each caught up.
  */
 __attribute__((noinline)) int xp_drain(__u32 lane, __u32 reason, int once)
 {
-	__u32 i;
-	int r;
+	struct xp_draining draining = {.lane = lane, .reason = reason, .once = once};
 
-	for (i = 0; i < XP_STEPS; i++) {
-		r = xp_drain_step(lane, reason, once && i);
-		if (r <= 0)
-			break;
-	}
+	bpf_loop(XP_STEPS, xp_drain_one, &draining, 0);
 	return 0;
 }
 
@@ -244,17 +252,25 @@ __attribute__((noinline)) int xp_step(struct xdp_md *ctx, __u32 lane)
 	return xp_piece(ctx, cur, lane, f, e);
 }
 
+struct xp_stepping {
+	struct xdp_md *ctx;
+	__u32 lane;
+	int result;
+};
+
+static long xp_step_one(__u32 i, struct xp_stepping *stepping)
+{
+	stepping->result = xp_step(stepping->ctx, stepping->lane);
+	return stepping->result <= 0;
+}
+
 /* Place the packet in work, step by step: 0 or -reason. */
 __attribute__((noinline)) int xp_steps(struct xdp_md *ctx, __u32 lane)
 {
-	int r = 0, i;
+	struct xp_stepping stepping = {.ctx = ctx, .lane = lane};
 
-	for (i = 0; i < XP_STEPS; i++) {
-		r = xp_step(ctx, lane);
-		if (r <= 0)
-			break;
-	}
-	return r;
+	bpf_loop(XP_STEPS, xp_step_one, &stepping, 0);
+	return stepping.result;
 }
 
 /* ---- the end of a flow ---- */

@@ -18,10 +18,12 @@ static __always_inline int xp_verdict(__u32 lane, __u32 opcode, __u32 reason, __
 				      int take)
 {
 	struct xp_counters *counters = bpf_map_lookup_elem(&xp_reasons, &lane);
-	__u64 *count = (__u64 *)counters;
+	__u64 *count;
 
 	if (!counters)
 		return xp_action(take);
+	xp_opaque(counters); /* no arithmetic before the test: 6.1 refuses it */
+	count = (__u64 *)counters;
 	xp_count(count, opcode, XP_OPCODE_COUNT);
 	if (reason)
 		xp_count(count + XP_COUNTER_REASON, reason, XP_REASON_COUNT);
