@@ -39,14 +39,11 @@ static int read_list(struct xdplace *ctx, struct rule_list *list)
 
 static int write_half(struct xdplace *ctx, uint32_t half, const struct xp_rule *rules)
 {
-	uint32_t i, key;
-	int err = 0;
+	uint32_t i, keys[XP_MAX_RULES], count = XP_MAX_RULES;
 
-	for (i = 0; i < XP_MAX_RULES && !err; i++) {
-		key = half * XP_MAX_RULES + i;
-		err = bpf_map_update_elem(ctx->map[XP_MAP_RULES], &key, &rules[i], BPF_ANY);
-	}
-	return err;
+	for (i = 0; i < count; i++)
+		keys[i] = half * XP_MAX_RULES + i;
+	return bpf_map_update_batch(ctx->map[XP_MAP_RULES], keys, rules, &count, NULL);
 }
 
 /*
