@@ -26,7 +26,9 @@ double bench_now(void);				    /* seconds, monotonic */
 double bench_cpu_time(void);			    /* seconds of CPU that this thread has used */
 double bench_median(double *samples, size_t count); /* sorts them; NAN if there are none */
 int bench_pin_cpu(int cpu);			    /* this thread, 0 or -errno */
-void bench_prefer(void);	  /* this thread before all that is not of real time, if allowed */
+/* What this thread competes with on its CPU: others get little; others get what it leaves. */
+void bench_prefer(void);
+void bench_real_time(void);
 uint64_t bench_memory_free(void); /* bytes that can be had without swapping */
 
 /* ---- report.c ---- */

@@ -63,6 +63,14 @@ void bench_prefer(void)
 	setpriority(PRIO_PROCESS, gettid(), -20);
 }
 
+void bench_real_time(void)
+{
+	const struct sched_param param = {.sched_priority = 10};
+
+	if (sched_setscheduler(0, SCHED_FIFO, &param))
+		bench_prefer();
+}
+
 uint64_t bench_memory_free(void)
 {
 	unsigned long long kib = 0;

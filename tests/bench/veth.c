@@ -2,10 +2,15 @@
 /*
  * veth.c - the cases veth-*: the highest rate of in-order TCP at which nothing is lost.
  *
- * In: two ends of a veth, made by scripts/bench.sh. A thread on CPU 0 generates by live frames;
- * in its context the peer's driver runs the program under test. A thread on CPU 1 is the consumer.
- * Out: gbit_per_s of payload that was in place in order, and cpu_s_per_gb: the time both CPUs
- * worked for 10^9 bytes, what the generator waited for its turn not counted.
+ * In: two ends of a veth, made by scripts/bench.sh. A thread on CPU 0 generates by live frames, a
+ * thread on CPU 1 is the consumer. The receiving end's driver and the program under test run
+ * - in veth-tcp1400 on CPU 0, in the generator's context, as veth does by itself;
+ * - in veth-1cpu-tcp1400 on CPU 1, before the consumer, as they do behind a NIC whose interrupts
+ *   go where the consumer is: that CPU's whole work for a packet is what limits the rate.
+ *
+ * Out: gbit_per_s of payload that was in place in order, and cpu_s_per_gb: the time that CPUs
+ * worked for 10^9 bytes; in the first case both CPUs without what the generator waited for its
+ * turn, in the second the receiving CPU.
  *
  * A trial runs at one rate. It is good if every byte sent was found in place. From the rate that
  * the generator reaches unpaced the search goes by halves to the highest good one.
@@ -49,11 +54,25 @@ struct consumer {
 	pthread_t thread;
 	clockid_t clock;
 	bool stop;
+	bool reset;  /* asked of it */
 	double done; /* when it last ran out of work */
 };
 
+struct veth_case {
+	const char *name;
+	bool one_cpu; /* receives and consumes on CPU 1 */
+};
+
+static const struct veth_case cases[] = {
+	{"veth-tcp1400", false},
+	{"veth-1cpu-tcp1400", true},
+};
+#define CASES (sizeof(cases) / sizeof(cases[0]))
+
 struct stand {
+	const struct veth_case *what;
 	struct veth_bpf *skel;
+	pid_t napi;    /* thread that receives, with one_cpu */
 	uint16_t port; /* of the next trial: every trial has flows of its own */
 };
 
@@ -68,7 +87,7 @@ static void *consume(void *arg)
 	bool busy = false;
 
 	bench_pin_cpu(1);
-	bench_prefer();
+	bench_real_time();
 	prctl(PR_SET_TIMERSLACK, 1);
 	while (!__atomic_load_n(&consumer->stop, __ATOMIC_RELAXED)) {
 		if (consumer->system->ops->consume(consumer->system) > 0) {
@@ -78,6 +97,10 @@ static void *consume(void *arg)
 		if (busy)
 			consumer->done = bench_now();
 		busy = false;
+		if (__atomic_load_n(&consumer->reset, __ATOMIC_ACQUIRE)) {
+			consumer->system->ops->reset(consumer->system);
+			__atomic_store_n(&consumer->reset, false, __ATOMIC_RELEASE);
+		}
 		nanosleep(&nap, NULL);
 	}
 	return NULL;
@@ -104,6 +127,15 @@ static void consumer_stop(struct consumer *consumer)
 		pthread_join(consumer->thread, NULL);
 }
 
+static void consumer_reset(struct consumer *consumer)
+{
+	if (!consumer->system->ops->reset)
+		return;
+	__atomic_store_n(&consumer->reset, true, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&consumer->reset, __ATOMIC_ACQUIRE))
+		usleep(NAP_NS / 1000);
+}
+
 static double consumer_cpu(const struct consumer *consumer)
 {
 	struct timespec ts;
@@ -111,6 +143,12 @@ static double consumer_cpu(const struct consumer *consumer)
 	if (!consumer->system->ops->consume || clock_gettime(consumer->clock, &ts))
 		return 0;
 	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Time that this case counts, but for the generator's. */
+static double receiver_cpu(const struct consumer *consumer)
+{
+	return consumer_cpu(consumer) + (stand.napi > 0 ? veth_napi_cpu(stand.napi) : 0);
 }
 
 /* ---- trials ---- */
@@ -155,7 +193,7 @@ static int run_trial(struct consumer *consumer, double rate, struct trial *trial
 	uint32_t packets = rate > 0 ? rate * TRIAL_SECONDS : PROBE_PACKETS;
 	struct veth_system *system = consumer->system;
 	uint64_t before = system->ops->bytes(system);
-	double cpu = consumer_cpu(consumer);
+	double cpu = receiver_cpu(consumer);
 	double sending, seconds, gigabytes;
 	uint64_t bytes;
 	int err;
@@ -170,10 +208,17 @@ static int run_trial(struct consumer *consumer, double rate, struct trial *trial
 	/* The last batch is taken to last as long as the others did. */
 	sending = (g->stopped - g->started) / 1e9 * g->sent / (g->sent - BATCH);
 	seconds = fmax(sending, consumer->done - g->started / 1e9);
+	fprintf(stderr, "%s rate %.2f sent %llu got %llu offered %.3f Mpps %.1f Gb idle %.3f\n",
+		system->name, rate / 1e6, (unsigned long long)g->sent,
+		(unsigned long long)bytes / VETH_PAYLOAD, g->sent / sending / 1e6,
+		gigabytes * 8 / seconds, g->idle / 1e9);
 	trial->good = bytes == g->sent * VETH_PAYLOAD;
 	trial->packets_per_s = g->sent / sending;
 	trial->gbit_per_s = gigabytes * 8 / seconds;
-	trial->cpu_s_per_gb = (sending - g->idle / 1e9 + consumer_cpu(consumer) - cpu) / gigabytes;
+	cpu = receiver_cpu(consumer) - cpu;
+	if (!stand.what->one_cpu)
+		cpu += sending - g->idle / 1e9;
+	trial->cpu_s_per_gb = cpu / gigabytes;
 	return 0;
 }
 
@@ -190,6 +235,7 @@ static int try_rate(struct consumer *consumer, double rate, struct trial *trial)
 		err = run_trial(consumer, rate, trial);
 		if (trial->good && trial->packets_per_s >= 0.95 * rate)
 			break;
+		consumer_reset(consumer);
 	}
 	return err;
 }
@@ -231,7 +277,8 @@ static int measure(struct veth_system *system)
 	err = system->ops->open(system);
 	if (err)
 		return err;
-	err = consumer_start(&consumer, system);
+	stand.napi = stand.what->one_cpu ? veth_napi_thread(VETH_RECEIVER, 1) : 0;
+	err = stand.napi < 0 ? stand.napi : consumer_start(&consumer, system);
 	if (!err) {
 		err = search(&consumer, &best);
 		consumer_stop(&consumer);
@@ -246,46 +293,69 @@ static int measure(struct veth_system *system)
 
 static void measure_round(void)
 {
+	struct veth_system *system = veth_systems;
 	size_t i;
-	int err;
 
-	for (i = 0; i < veth_system_count; i++) {
-		if (veth_systems[i].failed)
+	for (i = 0; i < veth_system_count; i++, system++) {
+		if (system->failed)
 			continue;
-		err = measure(&veth_systems[i]);
-		veth_systems[i].failed = err;
-		if (err)
-			bench_note("veth-tcp1400: %s failed: %s", veth_systems[i].name,
-				   strerror(-err));
+		system->failed = measure(system);
+		if (system->failed)
+			bench_note("%s: %s failed: %s", stand.what->name, system->name,
+				   strerror(-system->failed));
 	}
 }
 
 static void report(void)
 {
+	const char *name = stand.what->name;
+	struct veth_system *system = veth_systems;
 	size_t i;
 
 	for (i = 0; i < veth_system_count; i++)
-		bench_report("veth-tcp1400", veth_systems[i].name, "gbit_per_s", "Gbit/s",
-			     &veth_systems[i].rate);
+		bench_report(name, system[i].name, "gbit_per_s", "Gbit/s", &system[i].rate);
 	for (i = 0; i < veth_system_count; i++)
-		bench_report("veth-tcp1400", veth_systems[i].name, "cpu_s_per_gb", "s/GB",
-			     &veth_systems[i].cpu);
-	bench_note("veth-tcp1400: %u flows in turn, generator, driver and program on CPU 0, "
+		bench_report(name, system[i].name, "cpu_s_per_gb", "s/GB", &system[i].cpu);
+	bench_note("%s: %u flows in turn; generator on CPU 0, driver and program on CPU %d, "
 		   "consumer on CPU 1; rates are of payload",
-		   FLOWS);
-	bench_note("veth-tcp1400: xdplace and afxdp-reassembler-csum verify checksums, "
+		   name, FLOWS, stand.what->one_cpu);
+	bench_note("veth-*: xdplace and afxdp-reassembler-csum verify checksums, "
 		   "afxdp-reassembler does not");
+}
+
+static void run_case(const struct veth_case *what)
+{
+	unsigned int i;
+
+	stand.what = what;
+	for (i = 0; i < veth_system_count; i++) {
+		veth_systems[i].failed = 0;
+		veth_systems[i].rate.count = 0;
+		veth_systems[i].cpu.count = 0;
+	}
+	for (i = 0; i < ROUNDS; i++)
+		measure_round();
+	report();
+}
+
+static bool wanted(void)
+{
+	size_t i;
+
+	for (i = 0; i < CASES; i++)
+		if (bench_wanted(cases[i].name))
+			return true;
+	return false;
 }
 
 static bool possible(void)
 {
 	if (!if_nametoindex(VETH_SENDER) || !if_nametoindex(VETH_RECEIVER)) {
-		bench_note("veth-tcp1400: skipped, there is no %s: run scripts/bench.sh",
-			   VETH_SENDER);
+		bench_note("veth-*: skipped, there is no %s: run scripts/bench.sh", VETH_SENDER);
 		return false;
 	}
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		bench_note("veth-tcp1400: skipped, it needs two CPUs");
+		bench_note("veth-*: skipped, two CPUs are needed");
 		return false;
 	}
 	return true;
@@ -293,10 +363,10 @@ static bool possible(void)
 
 int bench_veth(void)
 {
-	unsigned int i;
+	size_t i;
 	int err;
 
-	if (!bench_wanted("veth-tcp1400") || !possible())
+	if (!wanted() || !possible())
 		return 0;
 	stand.skel = veth_bpf__open();
 	if (!stand.skel)
@@ -308,10 +378,9 @@ int bench_veth(void)
 	veth_to_socket = bpf_program__fd(stand.skel->progs.to_socket);
 	bench_pin_cpu(0);
 	bench_prefer();
-	for (i = 0; !err && i < ROUNDS; i++)
-		measure_round();
-	if (!err)
-		report();
+	for (i = 0; !err && i < CASES; i++)
+		if (bench_wanted(cases[i].name))
+			run_case(&cases[i]);
 	veth_bpf__destroy(stand.skel);
 	return err;
 }

@@ -5,6 +5,8 @@
 #ifndef BENCH_VETH_H
 #define BENCH_VETH_H
 
+#include <sys/types.h>
+
 #include "bench.h"
 
 #define VETH_SENDER "xpbench0"
@@ -19,6 +21,7 @@ struct veth_ops {
 	void (*close)(struct veth_system *system);
 	int (*consume)(struct veth_system *system);    /* NULL: has no consumer */
 	uint64_t (*bytes)(struct veth_system *system); /* in place so far */
+	void (*reset)(struct veth_system *system);     /* by the consumer, after a trial; or NULL */
 };
 
 struct veth_system {
@@ -39,5 +42,11 @@ extern struct veth_system veth_systems[];
 extern const size_t veth_system_count;
 extern int veth_xsks; /* the map of the program to_socket, and that program */
 extern int veth_to_socket;
+
+/* ---- napi.c ---- */
+
+/* The thread, on that CPU, in which the interface receives from now on; -errno. */
+pid_t veth_napi_thread(const char *ifname, int cpu);
+double veth_napi_cpu(pid_t thread); /* seconds that it has run */
 
 #endif
