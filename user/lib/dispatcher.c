@@ -87,20 +87,38 @@ static enum xdp_attach_mode libxdp_mode(enum xdplace_mode mode)
 	return mode == XDPLACE_SKB ? XDP_MODE_SKB : XDP_MODE_NATIVE;
 }
 
+static const struct {
+	int err;
+	const char *remedy;
+} remedies[] = {
+	{EPERM, "the kernel refuses BPF extension programs, or CAP_SYS_ADMIN is missing; attach "
+		"without --dispatcher"},
+	{EBUSY, "the program that is there does not let others beside it; detach it first"},
+	{EEXIST, "the program that is there does not let others beside it; detach it first"},
+	{EOPNOTSUPP, "driver or kernel does not support it; try --mode skb, or attach without "
+		     "--dispatcher"},
+	{ERANGE, "lower the MTU, or try --mode skb"},
+};
+
+/* libbpf passes on the kernel's words as a warning. */
+static const char *kernel_said(void)
+{
+	static const char intro[] = "Kernel error message: ";
+	const char *said = xp_libbpf_said();
+
+	return strncmp(said, intro, sizeof(intro) - 1) ? said : said + sizeof(intro) - 1;
+}
+
 static int explain(const struct xp_link *link, int err)
 {
-	const char *remedy = "attach without --dispatcher, or see -v";
+	const char *remedy = "attach without --dispatcher, or see the log", *said = kernel_said();
+	size_t i;
 
-	if (err == EPERM)
-		remedy = "the kernel refuses BPF extension programs, or CAP_SYS_ADMIN is missing; "
-			 "attach without --dispatcher";
-	else if (err == EBUSY || err == EEXIST)
-		remedy = "the program that is there does not let others beside it; detach it first";
-	else if (err == EOPNOTSUPP)
-		remedy = "driver or kernel does not support it; try --mode skb, or attach without "
-			 "--dispatcher";
-	return xp_fail(err, "attach to %s through a dispatcher: %s; %s", link->name, strerror(err),
-		       remedy);
+	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
+		if (remedies[i].err == err)
+			remedy = remedies[i].remedy;
+	return xp_fail(err, "attach to %s through a dispatcher: %s%s%s%s; %s", link->name,
+		       strerror(err), said[0] ? " (" : "", said, said[0] ? ")" : "", remedy);
 }
 
 static int attach(struct xdplace_bpf *skel, const struct xp_link *link, enum xdplace_mode mode)
@@ -114,6 +132,9 @@ static int attach(struct xdplace_bpf *skel, const struct xp_link *link, enum xdp
 	if (err)
 		return xp_fail(-err, "attach to %s through a dispatcher: %s", link->name,
 			       strerror(-err));
+	/* The section's name alone tells libbpf, but not libxdp, which loads the dispatcher by it.
+	 */
+	xdp_program__set_xdp_frags_support(program, true);
 	err = xdp_program__attach(program, link->ifindex, libxdp_mode(mode), 0);
 	xdp_program__close(program);
 	return err ? explain(link, -err) : 0;
