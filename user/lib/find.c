@@ -48,13 +48,13 @@ static bool uses_map(const struct program *program, uint32_t id)
 	return false;
 }
 
-static int no_programs(const char *what)
+static int no_programs(void)
 {
 	char caps[96];
 	int err = errno;
 
-	return xp_fail(err, "%s: walk the kernel's BPF programs: %s%s", what, strerror(err),
-		       xp_missing_caps(1ull << CAP_SYS_ADMIN, caps, sizeof(caps)));
+	return xp_fail(err, "look for contexts among the kernel's BPF programs: %s%s",
+		       strerror(err), xp_missing_caps(1ull << CAP_SYS_ADMIN, caps, sizeof(caps)));
 }
 
 /*
@@ -70,7 +70,7 @@ static int each_program(const char *name, int (*fn)(void *arg, int fd, const str
 
 	while (!result) {
 		if (bpf_prog_get_next_id(id, &id))
-			return errno == ENOENT ? 0 : -errno;
+			return errno == ENOENT ? 0 : no_programs();
 		fd = bpf_prog_get_fd_by_id(id);
 		if (fd < 0)
 			continue;
@@ -203,15 +203,15 @@ int xp_find_open(struct xdplace *ctx, const char *name)
 
 	found = each_program("xdplace", try_program, &search);
 	if (found < 0)
-		return no_programs("open a context");
+		return found;
 	if (!found)
 		return xp_fail(ENOENT, "context '%s': there is none of that name", name);
 	if (ctx->map[XP_MAP_LANES] < 0 || xp_map_id(ctx->map[XP_MAP_LANES], &ctx->lanes_id))
 		return xp_fail(EPROTO, "open context '%s': it has no lanes", name);
 	found = each_program("xp_control", try_control, ctx);
 	if (found <= 0)
-		return xp_fail(found ? -found : EPROTO, "open context '%s': no control program",
-			       name);
+		return found ? found
+			     : xp_fail(EPROTO, "open context '%s': no control program", name);
 	if (check_maps(ctx))
 		return -errno;
 	return take_events(ctx);
@@ -354,8 +354,5 @@ int xdplace_each(int (*fn)(void *arg, const struct xdplace_found *found), void *
 	int result;
 
 	result = xp_pin_each(NULL, list_pinned, &listing);
-	if (result)
-		return result;
-	result = each_program("xdplace", list_running, &listing);
-	return result == -EPERM ? no_programs("list contexts") : result;
+	return result ? result : each_program("xdplace", list_running, &listing);
 }
