@@ -88,7 +88,7 @@ int xp_pin_claim(const char *name)
 	if (errno == EEXIST)
 		return xp_fail(EEXIST,
 			       "pin '%s': taken; use it, choose another name, or remove it with "
-			       "xdplace unload %s or xdplace clean %s",
+			       "xdplace unload -n %s or xdplace clean %s",
 			       name, name, name);
 	return xp_fail(errno, "make directory %s: %s", path, strerror(errno));
 }
