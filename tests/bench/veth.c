@@ -208,10 +208,6 @@ static int run_trial(struct consumer *consumer, double rate, struct trial *trial
 	/* The last batch is taken to last as long as the others did. */
 	sending = (g->stopped - g->started) / 1e9 * g->sent / (g->sent - BATCH);
 	seconds = fmax(sending, consumer->done - g->started / 1e9);
-	fprintf(stderr, "%s rate %.2f sent %llu got %llu offered %.3f Mpps %.1f Gb idle %.3f\n",
-		system->name, rate / 1e6, (unsigned long long)g->sent,
-		(unsigned long long)bytes / VETH_PAYLOAD, g->sent / sending / 1e6,
-		gigabytes * 8 / seconds, g->idle / 1e9);
 	trial->good = bytes == g->sent * VETH_PAYLOAD;
 	trial->packets_per_s = g->sent / sending;
 	trial->gbit_per_s = gigabytes * 8 / seconds;
