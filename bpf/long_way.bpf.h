@@ -94,6 +94,9 @@ static __always_inline void xp_put_stream(struct xdp_md *ctx, struct xp_cursor *
 		job->reason = r;
 	if (d->give_up || d->jump)
 		xp_make_way(cur, lane, f, d);
+	/* The hole before it is given up: early no more, and told as such it would go missing. */
+	if (job->opcode == XP_EARLY && d->offset <= f->edge)
+		job->opcode = XP_APPEND;
 	if (d->fin && !(f->flags & XP_FLOW_FIN)) {
 		f->flags |= XP_FLOW_FIN;
 		f->fin = d->offset + d->length;
