@@ -318,6 +318,7 @@ static int make(struct xdplace *ctx, const struct xdplace_opts *opts)
 		err = xp_context_map(ctx);
 	if (err)
 		return err;
+	xp_lock_sweep();
 	xp_areas_seed(ctx);
 	if (!opts->no_selftest)
 		err = xp_selftest(ctx, opts->frames_xsk);

@@ -148,6 +148,7 @@ int xp_context_config(struct xdplace *ctx); /* reads and checks it: EPROTO anoth
 /* Lock `what` of the context: descriptor, or -errno (-EBUSY: held, unless `wait`). */
 int xp_lock(const struct xdplace *ctx, const char *what, bool wait);
 void xp_unlock(const struct xdplace *ctx, const char *what, int fd);
+void xp_lock_sweep(void); /* remove files that nobody holds */
 /* Held while someone becomes a lane's consumer, or looks whether a lane has one. */
 #define XP_LOCK_CONSUMERS "consumers"
 /* The lock of a lane's consumer. */
