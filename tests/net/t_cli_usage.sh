@@ -109,6 +109,43 @@ every_verb()
 	done
 }
 
+# Every option of the verb's help is in the manual.
+documented()
+{
+	local option missing=''
+
+	for option in $(xdp "$1" --help | grep -Eo '^  (-., |    )--[a-z-]+' | grep -Eo -- '--.*'); do
+		sed 's/\\//g' "$ROOT/user/man/xdplace.8" | grep -q -- "$option\b" || missing+=" $option"
+	done
+	[ -z "$missing" ] || no "not in xdplace(8):$missing"
+}
+
+# WANTED WORD...: what the shell offers for the last word contains the wanted one.
+completed()
+(
+	wanted=$1
+	shift
+	# shellcheck source=../../scripts/xdplace.bash-completion
+	. "$ROOT/scripts/xdplace.bash-completion"
+	COMP_WORDS=("$XDPLACE" "$@") COMP_CWORD=$#
+	_xdplace
+	printf '%s\n' "${COMPREPLY[@]}" | grep -Fxq -- "$wanted" ||
+		no "no '$wanted' among: ${COMPREPLY[*]}"
+)
+
+words()
+{
+	local verb
+
+	for verb in $VERBS; do
+		run_case "cli_${verb}_documented" - documented "$verb"
+		run_case "cli_${verb}_completed" - completed "$verb" "${verb%?}"
+		run_case "cli_${verb}_option_completed" - completed --json "$verb" --js
+	done
+	run_case cli_action_completed - completed dump area du
+	run_case cli_mode_completed - completed skb load c0 -m s
+}
+
 # ---- values ----
 
 # NAME PATTERN OPTION VALUE
@@ -383,6 +420,7 @@ make_namespace client && ip -n "$PREFIX-client" link add c0 type veth peer name 
 	ip -n "$PREFIX-client" link set c0 up && ip -n "$PREFIX-client" link set s1 up &&
 	ip -n "$PREFIX-client" addr add 10.77.0.2/24 dev c0 || exit 1
 every_verb
+words
 bad_values
 bad_rules
 bad_operands
