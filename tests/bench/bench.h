@@ -22,8 +22,8 @@
 
 /* ---- measure.c: clocks and medians ---- */
 
-double bench_now(void);				    /* seconds, monotonic */
-double bench_cpu_time(void);			    /* seconds of CPU that this thread has used */
+double bench_now(void);	   /* seconds, monotonic */
+double bench_waited(void); /* seconds that this thread could not run for others */
 double bench_median(double *samples, size_t count); /* sorts them; NAN if there are none */
 int bench_pin_cpu(int cpu);			    /* this thread, 0 or -errno */
 /* What this thread competes with on its CPU: others get little; others get what it leaves. */

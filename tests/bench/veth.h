@@ -28,6 +28,7 @@ struct veth_system {
 	const char *name;
 	const struct veth_ops *ops;
 	bool verify; /* checksums */
+	bool copy;   /* of a floor: the payload; else it only counts */
 	int failed;
 	struct bench_series rate;
 	struct bench_series cpu;

@@ -82,12 +82,12 @@ static void placed_reset(struct veth_system *system)
 static const struct veth_ops placed_ops = {placed_open, placed_close, placed_consume, placed_bytes,
 					   placed_reset};
 
-/* ---- copy-floor ---- */
+/* ---- copy-floor, drop ---- */
 
 static int floor_open(struct veth_system *system)
 {
 	struct program_bpf *skel = program_bpf__open();
-	int err;
+	int err, prog;
 
 	system->floor = skel;
 	if (!skel)
@@ -95,8 +95,9 @@ static int floor_open(struct veth_system *system)
 	skel->rodata->bench_pages = 64;
 	bpf_map__set_max_entries(skel->maps.bench_memory, 64);
 	err = program_bpf__load(skel);
+	prog = bpf_program__fd(system->copy ? skel->progs.copy_floor : skel->progs.count);
 	if (!err)
-		err = attach(bpf_program__fd(skel->progs.copy_floor));
+		err = attach(prog);
 	if (err)
 		program_bpf__destroy(skel);
 	return err;
@@ -153,7 +154,8 @@ static const struct veth_ops reassembler_ops = {reassembler_open, reassembler_cl
 struct veth_system veth_systems[] = {
 	{.name = "xdplace", .ops = &placed_ops, .verify = true},
 	{.name = "xdplace-nocsum", .ops = &placed_ops},
-	{.name = "copy-floor", .ops = &floor_ops},
+	{.name = "copy-floor", .ops = &floor_ops, .copy = true},
+	{.name = "drop", .ops = &floor_ops},
 	{.name = "afxdp-reassembler", .ops = &reassembler_ops},
 	{.name = "afxdp-reassembler-csum", .ops = &reassembler_ops, .verify = true},
 };
