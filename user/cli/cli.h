@@ -127,7 +127,7 @@ char *cli_join(char **words, int count);
 
 /* ---- stopping (message.c) ---- */
 
-/* SIGINT, SIGTERM and SIGHUP set cli_stop from now on; waits end with EINTR. */
+/* SIGINT, SIGTERM and SIGHUP (unless ignored) set cli_stop from now on; waits end with EINTR. */
 void cli_catch_signals(void);
 extern volatile bool cli_stop;
 
