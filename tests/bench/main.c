@@ -30,15 +30,22 @@ static const struct option options[] = {
 };
 
 static char *const *wanted;
+static bool found; /* a case of such a name */
+static char known[512];
 
 bool bench_wanted(const char *name)
 {
 	char *const *text;
 
+	if (!strstr(known, name))
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), " %s", name);
 	for (text = wanted; *text; text++)
 		if (strstr(name, *text))
-			return true;
-	return text == wanted;
+			break;
+	if (!*text && text != wanted)
+		return false;
+	found = true;
+	return true;
 }
 
 static int say_warnings(enum libbpf_print_level level, const char *format, va_list args)
@@ -56,21 +63,27 @@ static int measure(bool profile)
 	return err ? err : bench_veth();
 }
 
+static int fail(const char *what, int err)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, strerror(-err));
+	return 1;
+}
+
 static int run(bool profile, const char *report)
 {
 	int err = measure(profile);
 
-	if (err) {
-		fprintf(stderr, "bench: %s\n", strerror(-err));
-		return 1;
+	if (err)
+		return fail("measure", err);
+	if (profile)
+		return 0;
+	if (!found) {
+		fprintf(stderr, "bench: no such case; there are:%s\n", known);
+		return 2;
 	}
 	bench_report_table(stdout);
-	if (!report)
-		return 0;
-	err = bench_report_json(report);
-	if (err)
-		fprintf(stderr, "bench: write %s: %s\n", report, strerror(-err));
-	return err ? 1 : 0;
+	err = report ? bench_report_json(report) : 0;
+	return err ? fail(report, err) : 0;
 }
 
 int main(int argc, char **argv)

@@ -104,6 +104,23 @@ static int open_systems(struct program_run *run)
 	return system[EMPTY].prog < 0 ? -EIO : 0;
 }
 
+/* What fails for one system is no reason not to measure the others. */
+static void measure_system(struct program_run *run, struct program_system *system)
+{
+	double ns;
+
+	if (system->prog < 0)
+		return;
+	ns = program_measure(&run->stand, system, SLICES);
+	if (ns >= 0) {
+		bench_sample(&system->series, ns);
+		return;
+	}
+	bench_note("%s: %s failed: %s", run->what->name, system->name, strerror((int)-ns));
+	system->prog = -1;
+	system->series.count = 0;
+}
+
 static int measure_round(struct program_run *run)
 {
 	double ns = program_measure_empty(&run->stand, &run->system[EMPTY]);
@@ -112,14 +129,8 @@ static int measure_round(struct program_run *run)
 	if (ns < 0)
 		return ns;
 	bench_sample(&run->alone, ns);
-	for (i = 0; i < SYSTEMS; i++) {
-		if (run->system[i].prog < 0)
-			continue;
-		ns = program_measure(&run->stand, &run->system[i], SLICES);
-		if (ns < 0)
-			return ns;
-		bench_sample(&run->system[i].series, ns);
-	}
+	for (i = 0; i < SYSTEMS; i++)
+		measure_system(run, &run->system[i]);
 	return 0;
 }
 

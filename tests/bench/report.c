@@ -162,6 +162,14 @@ void bench_report_table(FILE *out)
 		fprintf(out, "%s%s\n", i ? "" : "\n", notes[i]);
 }
 
+static struct json_object *number(double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.3f", value);
+	return json_object_new_double_s(value, text);
+}
+
 static struct json_object *result_json(const struct result *result)
 {
 	struct json_object *object = json_object_new_object();
@@ -170,9 +178,9 @@ static struct json_object *result_json(const struct result *result)
 	json_object_object_add(object, "system", json_object_new_string(result->system));
 	json_object_object_add(object, "metric", json_object_new_string(result->metric));
 	json_object_object_add(object, "unit", json_object_new_string(result->unit));
-	json_object_object_add(object, "value", json_object_new_double(result->value));
-	json_object_object_add(object, "min", json_object_new_double(result->min));
-	json_object_object_add(object, "max", json_object_new_double(result->max));
+	json_object_object_add(object, "value", number(result->value));
+	json_object_object_add(object, "min", number(result->min));
+	json_object_object_add(object, "max", number(result->max));
 	return object;
 }
 
