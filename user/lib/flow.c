@@ -62,23 +62,31 @@ static int fill_command(struct xdplace *ctx, struct xp_command *command,
 	return check_own(ctx, opts);
 }
 
+/* What the program's answer means for this command, and what to do about it. */
+static const char *explain(const struct xp_command *command, int err)
+{
+	switch (err) {
+	case EAGAIN:
+		return "the lane's completion ring is full; let its consumer go on, then try again";
+	case EEXIST:
+		return command->code == XP_CMD_ADD ? "there is one of this key already"
+						   : "it has one already";
+	case EBUSY:
+		return command->own_length ? "bytes from there on were placed already, or the own "
+					     "area is in use"
+					   : "the lane is busy; try again";
+	case ENOENT:
+		return "there is none (any more)";
+	default:
+		return strerror(err);
+	}
+}
+
 static int flow_command(struct xdplace *ctx, struct xp_command *command, const char *what)
 {
 	int result = xp_command(ctx, command);
 
-	if (result >= 0)
-		return 0;
-	if (result == -EAGAIN)
-		return xp_fail(EAGAIN,
-			       "%s: the lane's completion ring is full; let its consumer "
-			       "go on, then try again",
-			       what);
-	if (result == -EBUSY && command->own_length)
-		return xp_fail(EBUSY,
-			       "%s: bytes from there on were placed already, or the own "
-			       "area is in use",
-			       what);
-	return xp_fail(-result, "%s: %s", what, strerror(-result));
+	return result < 0 ? xp_fail(-result, "%s: %s", what, explain(command, -result)) : 0;
 }
 
 int xdplace_flow_add(struct xdplace *ctx, const union xp_key *key, bool v6,
