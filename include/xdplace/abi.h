@@ -26,6 +26,10 @@
 
 #include <linux/types.h>
 
+#ifdef __cplusplus
+#define _Static_assert static_assert
+#endif
+
 #define XP_ABI 1
 
 #define XP_NONE 0xffffffffu /* no area, no flow, no block */
