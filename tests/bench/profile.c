@@ -17,7 +17,7 @@
 #include "program.skel.h"
 
 #define ROUNDS 15u
-#define SLICES 60u
+#define SLICES 150u
 #define COUNTER_SECONDS 1
 
 enum probe {

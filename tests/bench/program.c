@@ -14,7 +14,7 @@
 #include "program.skel.h"
 
 #define ROUNDS 25u
-#define SLICES 100u
+#define SLICES 250u
 
 struct program_case {
 	const char *name;
