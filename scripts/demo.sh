@@ -190,7 +190,7 @@ start_follow()
 		>"$DIR/flows.json" 2>"$DIR/follow.log" &
 	FOLLOW=$!
 	for ((i = 0; i < 100; i++)); do
-		"$XDPLACE" status -n "$NAME" 2>/dev/null | grep -q demo1 && return
+		on_client "$XDPLACE" status -n "$NAME" 2>/dev/null | grep -q demo1 && return
 		kill -0 "$FOLLOW" 2>/dev/null || break
 		sleep 0.1
 	done
@@ -274,9 +274,9 @@ show_progress()
 {
 	say "--- after ${SECONDS}s: flow table (top), op-codes, areas"
 	# One sample of top lasts a second.
-	"$XDPLACE" top -n "$NAME" --batch --count 1 --rows 6
-	"$XDPLACE" stats -n "$NAME" | head -12
-	"$XDPLACE" area audit -n "$NAME"
+	on_client "$XDPLACE" top -n "$NAME" --batch --count 1 --rows 6
+	on_client "$XDPLACE" stats -n "$NAME" | head -12
+	on_client "$XDPLACE" area audit -n "$NAME"
 }
 
 stop_follow()
@@ -385,7 +385,7 @@ start_server
 
 say "xdplace follow on the client's end, in tap mode: the client's programs notice nothing"
 start_follow
-"$XDPLACE" status -n "$NAME"
+on_client "$XDPLACE" status -n "$NAME"
 
 say "curl downloads $((6 + SMALL)) files over IPv4 and IPv6, socat gets two by UDP"
 start_traffic
