@@ -268,6 +268,9 @@ make_namespace()
 	ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 \
 		net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.router_solicitations=0 \
 		net.ipv6.conf.default.router_solicitations=0 2>/dev/null
+	# Receivers never have more than half of our window open: then every hole can be waited for, and
+	# a gap in a test without overload is a fault.
+	ip netns exec "$ns" sysctl -qw net.ipv4.tcp_rmem="4096 131072 524288"
 	return 0
 }
 
@@ -428,7 +431,9 @@ iperf_start()
 
 # ---- placing ----
 
-FOLLOW_OPTIONS=()
+# So that a machine with many CPUs does not divide the memory into small shares, and a slow one has
+# room for whole downloads.
+FOLLOW_OPTIONS=(--lanes 2 --umem-size 512M --ring 262144)
 
 has_program()
 {

@@ -100,17 +100,17 @@ sizes()
 		load $USAGE 'window' --window 4K c0 && load $USAGE 'hot' --hot 5 c0
 }
 
-# CAPABILITIES (dropped) NAME: the message names what is missing.
+# CAPABILITIES (dropped) NAME [OPTION...]: the message names what is missing.
 without()
 {
 	refused $PERMISSION "$2" setpriv --bounding-set "$1" --inh-caps "$1" \
-		"$XDPLACE" load -n "$CONTEXT" --rule "tap tcp" c0
+		"$XDPLACE" load -n "$CONTEXT" --rule "tap tcp" "${@:3}" c0
 }
 
 capabilities()
 {
 	without -bpf,-sys_admin CAP_BPF && without -net_admin,-sys_admin CAP_NET_ADMIN &&
-		without -net_raw CAP_NET_RAW &&
+		without -net_raw CAP_NET_RAW --frames xsk &&
 		refused $PERMISSION 'CAP_BPF' setpriv --reuid 65534 --regid 65534 --clear-groups \
 			"$XDPLACE" load -n "$CONTEXT" c0
 }
@@ -178,7 +178,7 @@ ended()
 
 output_unwritable()
 {
-	refused $FAILED 'nosuch' "$XDPLACE" follow -n "$CONTEXT" -o /nosuch/d --rule "tap tcp" c0 &&
+	refused $NOT_FOUND 'nosuch' "$XDPLACE" follow -n "$CONTEXT" -o /nosuch/d --rule "tap tcp" c0 &&
 		refused $FAILED 'nosuch.pcap' "$XDPLACE" follow -o "$WORK/d" -r /nosuch.pcap &&
 		refused $FAILED 'null' "$XDPLACE" follow -o "$WORK/d" -r /dev/null
 }

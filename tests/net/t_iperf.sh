@@ -61,6 +61,7 @@ throughput()
 	follow_start f client c0 native "tap tcp src port $PORT" || return
 	tapped=$(megabits)
 	follow_stop f client c0 || return
+	[ "$(cat "$WORK"/f/tcp_* | wc -c)" -gt 1000000 ] || no "hardly anything was placed" || return
 	[ "${tapped:-0}" -gt $((${alone:-0} / 6)) ] && [ "${alone:-0}" -gt 0 ] ||
 		no "$alone Mbit/s alone, $tapped Mbit/s tapped and written to files"
 }

@@ -28,7 +28,7 @@ fetch_all()
 		printf 'url = "http://10.%s.0.1:%d/f%d"\noutput = "%s"\n' "${nets[i % $#]}" $PORT \
 			$((i % 3)) "$WORK/got/$i"
 	done >"$WORK/urls"
-	in_ns client curl -sS -i -m 40 -Z --parallel-max $FETCHES --parallel-immediate \
+	in_ns client curl -sS --no-progress-meter -i -m 40 -Z --parallel-max $FETCHES --parallel-immediate \
 		-w '%{filename_effective} tcp_%{remote_ip}_%{remote_port}-%{local_ip}_%{local_port}\n' \
 		-K "$WORK/urls" >"$WORK/keys" || no "curl failed"
 }
@@ -52,8 +52,8 @@ streams_right()
 queues()
 {
 	topology_direct 4 && http_start $PORT || return
-	spawn_in load client "$XDPLACE" load -n "$CONTEXT" -m "$1" --lanes 4 --umem-size 256M \
-		--ring 65536 --rule "tap tcp src port $PORT" c0
+	spawn_in load client "$XDPLACE" load -n "$CONTEXT" -m "$1" "${FOLLOW_OPTIONS[@]}" \
+		--lanes 4 --rule "tap tcp src port $PORT" c0
 	wait_ready load 15 has_program client c0 || no "load: $(cat "$WORK/load.err")" || return
 	rm -rf "${WORK:?}/f"
 	mkdir "$WORK/f"

@@ -38,7 +38,7 @@ download()
 
 	topology_direct && http_start $PORT || return
 	spawn_in load client "$XDPLACE" load -n "$CONTEXT" -m skb --rule "tap tcp src port $PORT" \
-		--umem-size 256M --ring 65536 c0
+		"${FOLLOW_OPTIONS[@]}" c0
 	wait_ready load 15 has_program client c0 || no "load: $(cat "$WORK/load.err")" || return
 	rm -rf "${WORK:?}/f"
 	mkdir "$WORK/f"
@@ -46,7 +46,7 @@ download()
 	flip_cpus
 	before=$(handed_over)
 	for ((i = 0; i < FETCHES; i++)); do
-		spawn_in "fetch$i" client curl -sS -i -m 40 --local-port $((40010 + i)) --limit-rate 60M \
+		spawn_in "fetch$i" client curl -sS -i -m 40 --local-port $((40010 + i)) --limit-rate 25M \
 			-o "$WORK/got$i" "http://$(bracketed "$1"):$PORT/f"
 	done
 	for ((i = 0; i < FETCHES; i++)); do
