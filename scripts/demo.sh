@@ -270,13 +270,22 @@ traffic_runs()
 	return 1
 }
 
+# "NAME COUNT" lines below one that begins with $1, up to an empty one, as one line; zeroes left out.
+one_line()
+{
+	awk -v title="$1" '$1 == title { on = 1; next } !NF { on = 0 }
+		on && $2 > 0 { printf "  %s %s", $1, $2 } END { print "" }'
+}
+
 show_progress()
 {
-	say "--- after ${SECONDS}s: flow table (top), op-codes, areas"
+	say "--- after ${SECONDS}s: flow table, op-codes, areas"
 	# One sample of top lasts a second.
-	on_client "$XDPLACE" top -n "$NAME" --batch --count 1 --rows 6
-	on_client "$XDPLACE" stats -n "$NAME" | head -12
-	on_client "$XDPLACE" area audit -n "$NAME"
+	on_client "$XDPLACE" top -n "$NAME" --batch --count 1 --rows 8 || return
+	printf 'op-codes:   %s\n' "$(on_client "$XDPLACE" stats -n "$NAME" | one_line OP-CODE)"
+	on_client "$XDPLACE" area list -n "$NAME" >"$DIR/areas"
+	printf 'areas:      %s\n' "$(one_line STATE <"$DIR/areas")"
+	printf 'placed into:%s\n' "$(one_line PLACED <"$DIR/areas")"
 }
 
 stop_follow()
