@@ -29,7 +29,7 @@ static long xp_own_take_one(__u32 i, struct xp_own *own)
 	mark = bpf_map_lookup_elem(&xp_areas, &area);
 	if (!mark || __sync_val_compare_and_swap(mark, XP_AREA(XP_AREA_USER, 0), own->state))
 		return 1;
-	own->taken++;
+	own->taken = i + 1;
 	return 0;
 }
 
@@ -224,10 +224,11 @@ __attribute__((noinline)) int xp_return_areas(__u32 lane)
 	return 0;
 }
 
-static __always_inline int xp_command_add(__u32 lane, struct xp_command *command)
+static __always_inline int xp_command_add(struct xp_cursor *cur, __u32 lane,
+					  struct xp_command *command)
 {
 	struct xp_flow *f;
-	int index;
+	int index, r;
 
 	index = xp_flow_open(lane, &command->key, command->flags & (XP_FLOW_TAKE | XP_FLOW_V6));
 	if (index < 0)
@@ -236,7 +237,12 @@ static __always_inline int xp_command_add(__u32 lane, struct xp_command *command
 	if (!f)
 		return -EEXIST;
 	command->handle = f->handle;
-	return command->own_length ? xp_own_set(f, command) : 0;
+	if (!command->own_length)
+		return 0;
+	r = xp_own_set(f, command);
+	if (r)
+		xp_flow_free(cur, f, index);
+	return r;
 }
 
 static __always_inline int xp_command_on_flow(struct xp_cursor *cur, __u32 lane,
@@ -271,7 +277,7 @@ __attribute__((noinline)) int xp_command_run(struct xp_command *command, __u32 l
 		return -EAGAIN;
 	switch (command->code) {
 	case XP_CMD_ADD:
-		return xp_command_add(lane, command);
+		return xp_command_add(cur, lane, command);
 	case XP_CMD_DELETE:
 	case XP_CMD_OWN:
 		return xp_command_on_flow(cur, lane, command);

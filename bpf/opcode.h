@@ -156,8 +156,8 @@ static __always_inline int xp_decide(const struct xp_flow *f, const struct xp_pa
 /* A SYN whose number is not the one this flow began with starts a new stream. */
 static __always_inline int xp_starts_anew(const struct xp_flow *f, const struct xp_packet *p)
 {
-	return p->proto == IPPROTO_TCP && p->tcp_flags & XP_TCP_SYN &&
-	       !(p->tcp_flags & XP_TCP_RST) && f->isn != p->seq + 1;
+	return f->state != XP_FLOW_EXPECTED && p->proto == IPPROTO_TCP &&
+	       p->tcp_flags & XP_TCP_SYN && !(p->tcp_flags & XP_TCP_RST) && f->isn != p->seq + 1;
 }
 
 /* May this packet set up a flow? (R3, R13) */
