@@ -94,10 +94,9 @@ $(BUILD)/tests/prog: $(PROG_OBJ) $(STATIC)
 $(BUILD)/tests/%: tests/net/%.c $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ $(STATIC) $(LIB_LIBS) -lpthread
-# These need the BPF object and not the library: what they tell is of the kernel alone.
-$(KERNEL_TOOLS): $(BUILD)/tests/%: tests/kernels/%.c $(BUILD)/xdplace.skel.h
+$(KERNEL_TOOLS): $(BUILD)/tests/%: tests/kernels/%.c $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ -lbpf -lelf -lz
+	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ $(STATIC) $(LIB_LIBS)
 
 $(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard tests/bench/*.h bpf/*.h include/xdplace/*.h)
 	@mkdir -p $(@D)

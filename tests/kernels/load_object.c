@@ -43,21 +43,23 @@ struct shape {
 	__u32 window;
 	__u32 threshold;
 	__u32 csum_step;
+	__u32 own_areas;
 };
 
 #define KNOBS (XP_KNOB_CHECKSUM | XP_KNOB_PICKUP)
 #define PLAIN (XP_P_IPV4 | XP_P_IPV6 | XP_P_TCP | XP_P_UDP)
 
 static const struct shape shapes[] = {
-	{"default", KNOBS, XP_P_ALL, 1, 12, 26, 1, 256, 256, 512},
-	{"lanes2", KNOBS, XP_P_ALL, 2, 12, 26, 1, 256, 256, 512},
-	{"nocsum", XP_KNOB_PICKUP, XP_P_ALL, 1, 12, 26, 1, 256, 256, 512},
-	{"nopickup", XP_KNOB_CHECKSUM, XP_P_ALL, 1, 12, 26, 1, 256, 256, 512},
-	{"xsk", KNOBS | XP_KNOB_XSK, XP_P_ALL, 2, 12, 26, 1, 256, 256, 512},
-	{"csum", KNOBS, XP_P_ALL, 1, 12, 26, 1, 256, 256, 32768},
-	{"large", KNOBS, XP_P_ALL, 2, 15, 28, 1, 32, XP_MAX_THRESHOLD, 512},
-	{"small", KNOBS, XP_P_ALL, 1, 12, 20, 4, 16, XP_MIN_THRESHOLD, 512},
-	{"plain", KNOBS, PLAIN, 1, 12, 26, 1, 256, 256, 512},
+	{"default", KNOBS, XP_P_ALL, 1, 12, 26, 1, 256, 256, 512, 0},
+	{"lanes2", KNOBS, XP_P_ALL, 2, 12, 26, 1, 256, 256, 512, 0},
+	{"nocsum", XP_KNOB_PICKUP, XP_P_ALL, 1, 12, 26, 1, 256, 256, 512, 0},
+	{"nopickup", XP_KNOB_CHECKSUM, XP_P_ALL, 1, 12, 26, 1, 256, 256, 512, 0},
+	{"xsk", KNOBS | XP_KNOB_XSK, XP_P_ALL, 2, 12, 26, 1, 256, 256, 512, 0},
+	{"csum", KNOBS, XP_P_ALL, 1, 12, 26, 1, 256, 256, 32768, 0},
+	{"own", KNOBS, XP_P_ALL, 1, 12, 26, 1, 256, 256, 512, 4096},
+	{"large", KNOBS, XP_P_ALL, 2, 15, 28, 1, 32, XP_MAX_THRESHOLD, 512, 0},
+	{"small", KNOBS, XP_P_ALL, 1, 12, 20, 4, 16, XP_MIN_THRESHOLD, 512, 0},
+	{"plain", KNOBS, PLAIN, 1, 12, 26, 1, 256, 256, 512, 0},
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
@@ -92,6 +94,7 @@ static void configure(struct xp_config *config, const struct shape *shape)
 		.window = shape->window,
 		.threshold = shape->threshold,
 		.csum_step = shape->csum_step,
+		.own_areas = shape->own_areas,
 		.flow_ticks = 75000,
 		.closed_ticks = 1250,
 		.hole_ticks = 2500,
