@@ -27,21 +27,40 @@ int attached_list(struct attached *attached, struct xdplace *ctx, bool own)
 	return 0;
 }
 
-const char *attached_lost(const struct attached *attached)
+static bool exists(const struct xdplace_interface *interface)
 {
-	const struct xdplace_interface *interface = attached->interfaces;
+	return if_nametoindex(interface->name) == interface->ifindex;
+}
+
+/* The first that has gone, NULL: all are there. */
+static const struct xdplace_interface *find_gone(const struct attached *attached)
+{
 	int i;
 
-	if (!attached->own) {
-		if (attached->count && !xdplace_interfaces(attached->ctx, NULL, 0))
-			return interface->name;
-		return NULL;
-	}
-	for (i = 0; i < attached->count; i++, interface++) {
-		if (if_nametoindex(interface->name) != interface->ifindex)
-			return interface->name;
+	for (i = 0; i < attached->count; i++) {
+		if (!exists(&attached->interfaces[i]))
+			return &attached->interfaces[i];
 	}
 	return NULL;
+}
+
+bool attached_over(const struct attached *attached, int *code)
+{
+	const struct xdplace_interface *gone;
+
+	if (!attached->count)
+		return false;
+	if (!attached->own && xdplace_interfaces(attached->ctx, NULL, 0))
+		return false;
+	gone = find_gone(attached);
+	if (!gone && attached->own)
+		return false;
+	if (gone)
+		cli_warn("interface %s has gone", gone->name);
+	else
+		cli_warn("the context was unloaded");
+	*code = gone ? CLI_FAILED : CLI_DONE;
+	return true;
 }
 
 void attached_detach(struct attached *attached)

@@ -19,10 +19,12 @@ struct attached {
 /* 0, or the exit code after saying why. */
 int attached_list(struct attached *attached, struct xdplace *ctx, bool own);
 /*
- * The name of an interface that has gone, NULL while all is well. Of a context that somebody
- * else made only the last one counts: its owner may attach and detach as he likes.
+ * True when there is nothing left to listen to, after saying so; *code is the exit code then: an
+ * interface that was removed is a failure, a context that was unloaded by command is not. Of a
+ * context that somebody else made only its last interface counts: its owner may attach and
+ * detach.
  */
-const char *attached_lost(const struct attached *attached);
+bool attached_over(const struct attached *attached, int *code);
 /* Detach what is `own`; what has gone by itself is no error. */
 void attached_detach(struct attached *attached);
 void attached_free(struct attached *attached);

@@ -50,7 +50,9 @@ struct follow_stream {
 	int32_t first_piece, last_piece;     /* of this batch, -1: none */
 	bool is_touched;
 	bool ended;
-	bool known; /* key is valid */
+	bool known;	/* key is valid */
+	bool gapless;	/* no byte before `from` was given up */
+	bool continued; /* in the file of an earlier consumer */
 	bool v6;
 	int reason; /* enum xp_reason of the end, FOLLOW_OPEN */
 	int fd;	    /* -1: not open at the moment, or no file yet */
@@ -83,6 +85,7 @@ struct follow {
 	int dir;
 	bool json;
 	bool live;
+	bool keep;	      /* files of earlier runs are not overwritten */
 	bool progress;	      /* a progress line is on the terminal */
 	pthread_mutex_t lock; /* names, stdout, failure[] */
 	struct follow_used *names[FOLLOW_BUCKETS];

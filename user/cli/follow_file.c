@@ -2,9 +2,11 @@
 /*
  * follow_file.c - in: pieces of a stream. Out: the same bytes at the end of its file.
  *
- * A file is made with the first byte of its flow and truncates what an earlier run left there;
- * within a run no two flows share one. There may be more flows than descriptors: the file that
- * was not written to for longest is closed, and opened again when its flow goes on.
+ * A file is made with the first byte of its flow; no two flows share one. What an earlier run left
+ * is replaced, unless the context goes on from run to run: there nothing is overwritten, and a
+ * stream that an earlier consumer began is continued in its file. There may be more flows than
+ * descriptors: the file that was not written to for longest is closed, and opened again when its
+ * flow goes on.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -82,45 +85,87 @@ static void base_name(const struct follow_stream *stream, char *text, size_t siz
 		 ntohs(stream->v6 ? key->v6.dport : key->v4.dport), vnet);
 }
 
-/* How often this name was used, this time included; 0: no memory. */
-static uint32_t use_name(struct follow *follow, const char *name)
+static void number_name(const char *base, uint32_t number, char name[FOLLOW_NAME])
+{
+	if (number > 1)
+		snprintf(name, FOLLOW_NAME, "%s.%u", base, number);
+	else
+		snprintf(name, FOLLOW_NAME, "%s", base);
+}
+
+/* The highest number of this name that an earlier run has left, 0: none. */
+static uint32_t numbers_left(const struct follow *follow, const char *base)
+{
+	char name[FOLLOW_NAME];
+	uint32_t number = 0;
+
+	do {
+		number_name(base, number + 1, name);
+	} while (!faccessat(follow->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) && ++number);
+	return number;
+}
+
+/* What is known of this name; of one that is new its count is 0. NULL: no memory. */
+static struct follow_used *find_used(struct follow *follow, const char *base)
 {
 	struct follow_used **bucket, *used;
-	size_t size = strlen(name) + 1;
+	size_t size = strlen(base) + 1;
 	uint32_t hash = 2166136261u; /* FNV-1a */
 	const char *p;
 
-	for (p = name; *p; p++)
+	for (p = base; *p; p++)
 		hash = (hash ^ (uint8_t)*p) * 16777619u;
 	bucket = &follow->names[hash % FOLLOW_BUCKETS];
 	for (used = *bucket; used; used = used->next) {
-		if (!strcmp(used->name, name))
-			return ++used->count;
+		if (!strcmp(used->name, base))
+			return used;
 	}
 	used = malloc(sizeof(*used) + size);
 	if (!used)
-		return 0;
-	memcpy(used->name, name, size);
-	used->count = 1;
+		return NULL;
+	memcpy(used->name, base, size);
+	used->count = 0;
 	used->next = *bucket;
 	*bucket = used;
-	return 1;
+	return used;
+}
+
+/*
+ * The file of an earlier consumer that this stream goes on in: the last one of that name, if it
+ * has all bytes up to here. Where a gap was left out, offset and place in the file differ, and
+ * nobody knows by how much.
+ */
+static bool goes_on(const struct follow *follow, const struct follow_stream *stream,
+		    const char *base, uint32_t left)
+{
+	char name[FOLLOW_NAME];
+	struct stat file;
+
+	if (!left || !stream->from || !stream->gapless)
+		return false;
+	number_name(base, left, name);
+	if (fstatat(follow->dir, name, &file, AT_SYMLINK_NOFOLLOW) || !S_ISREG(file.st_mode))
+		return false;
+	return (uint64_t)file.st_size >= stream->from;
 }
 
 static int give_name(struct follow *follow, struct follow_stream *stream)
 {
-	char name[FOLLOW_NAME];
-	uint32_t number;
-	size_t len;
+	char base[FOLLOW_NAME - 16], name[FOLLOW_NAME];
+	struct follow_used *used;
 
-	base_name(stream, name, sizeof(name));
+	base_name(stream, base, sizeof(base));
 	pthread_mutex_lock(&follow->lock);
-	number = use_name(follow, name);
+	used = find_used(follow, base);
+	if (used && !used->count && follow->keep) {
+		used->count = numbers_left(follow, base);
+		stream->continued = goes_on(follow, stream, base, used->count);
+	}
+	if (used && !stream->continued)
+		used->count++;
+	number_name(base, used ? used->count : 0, name);
 	pthread_mutex_unlock(&follow->lock);
-	len = strlen(name);
-	if (number > 1)
-		snprintf(name + len, sizeof(name) - len, ".%u", number);
-	stream->name = number ? strdup(name) : NULL;
+	stream->name = used ? strdup(name) : NULL;
 	return stream->name ? 0 : -ENOMEM;
 }
 
@@ -178,6 +223,7 @@ static int open_file(struct follow_worker *worker, const char *name, int flags)
 static int need_file(struct follow_worker *worker, struct follow_stream *stream)
 {
 	bool made = stream->name;
+	int flags = O_APPEND;
 	int fd, err;
 
 	if (stream->fd >= 0) {
@@ -192,14 +238,20 @@ static int need_file(struct follow_worker *worker, struct follow_stream *stream)
 	}
 	while (worker->open_count && worker->open_count >= worker->open_limit)
 		close_file(worker, TAILQ_FIRST(&worker->open));
-	fd = open_file(worker, stream->name, made ? O_APPEND : O_CREAT | O_TRUNC);
+	if (!made && !stream->continued)
+		flags = O_CREAT | O_TRUNC;
+	fd = open_file(worker, stream->name, flags);
 	if (fd < 0)
 		return fd;
 	stream->fd = fd;
 	TAILQ_INSERT_TAIL(&worker->open, stream, open);
 	worker->open_count++;
-	if (!made)
-		atomic_fetch_add_explicit(&worker->files, 1, memory_order_relaxed);
+	if (made)
+		return 0;
+	atomic_fetch_add_explicit(&worker->files, 1, memory_order_relaxed);
+	/* A consumer that was killed may have written bytes that it did not release. */
+	if (stream->continued && ftruncate(fd, (off_t)stream->from))
+		return -errno;
 	return 0;
 }
 

@@ -4,7 +4,8 @@
  * that takes its completions, until a signal, a time, a failure or the last interface's end.
  *
  * Stopping: detach first, so that no more is placed, then take what there is, then end the flows.
- * The flows of a context that somebody else made go on: they are reported as open.
+ * The flows of a context that somebody else made go on, unless its last interface has gone: they
+ * are reported as open.
  */
 #include <errno.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct living {
 	struct attached attached;
 	uint64_t start_ms, busy_ms, shown_ms;
 	uint64_t packets;
+	bool over; /* nothing will be placed any more */
 };
 
 /* ---- in the worker's thread ---- */
@@ -151,15 +153,14 @@ static void show_progress(struct living *living, uint64_t now)
 static int watch_over(struct living *living)
 {
 	const struct timespec nap = {.tv_nsec = WAIT_MS * 1000000};
-	const char *lost;
 	uint64_t now;
+	int code;
 
 	while (!cli_stop && !living->follow->failed && !worker_failed(living)) {
 		nanosleep(&nap, NULL);
-		lost = attached_lost(&living->attached);
-		if (lost) {
-			cli_warn("interface %s has gone", lost);
-			return CLI_FAILED;
+		if (attached_over(&living->attached, &code)) {
+			living->over = true;
+			return code;
 		}
 		now = follow_now_ms();
 		if (time_is_up(living, now))
@@ -177,9 +178,9 @@ static int finish_worker(struct living *living, struct follow_worker *worker)
 		cli_warn("lane %u: %s", (unsigned)(worker - living->workers),
 			 *worker->error_text ? worker->error_text : strerror(-worker->error));
 	/* What is left of a context that goes on is for its next consumer. */
-	if (!worker->error && living->options->own)
+	if (!worker->error && (living->options->own || living->over))
 		err = follow_drain(worker);
-	if (!worker->error && living->options->own && !err)
+	if (!worker->error && (living->options->own || living->over) && !err)
 		err = follow_flush(worker);
 	follow_leave(worker);
 	if (err)

@@ -66,6 +66,7 @@ static struct follow_stream *stream_new(struct follow_worker *worker, uint32_t h
 		stream->key = flow.key;
 		stream->v6 = flow.flags & XP_FLOW_V6;
 		stream->known = true;
+		stream->gapless = !flow.gap_bytes;
 	}
 	TAILQ_INSERT_TAIL(&worker->streams, stream, all);
 	count(&worker->flows, 1);

@@ -297,6 +297,7 @@ int verb_follow(int argc, char **argv)
 	cli_catch_signals();
 	follow.ctx = open_context(&options, &context, argv + first, argc - first);
 	made_directory = NULL;
+	follow.keep = !options.own;
 	config = xdplace_config(follow.ctx);
 	follow.stream_count = config->flows * config->lanes;
 	follow.streams = calloc(follow.stream_count, sizeof(*follow.streams));

@@ -330,8 +330,7 @@ static int take_all(struct watch *watch)
 
 static int run(struct watch *watch)
 {
-	const char *lost;
-	int n;
+	int n, code;
 
 	watch->start_ns = watch->tick_ns = now_ns();
 	while (!cli_stop && watch->count) {
@@ -343,11 +342,8 @@ static int run(struct watch *watch)
 		tick(watch);
 		if (n)
 			continue;
-		lost = attached_lost(&watch->attached);
-		if (lost) {
-			cli_warn("interface %s has gone", lost);
-			return CLI_FAILED;
-		}
+		if (attached_over(&watch->attached, &code))
+			return code;
 		wait_for_more(watch);
 	}
 	return 0;
