@@ -169,7 +169,7 @@ bool follow_summary(const struct follow_worker *workers, uint32_t count)
 {
 	struct follow_totals sum = totals(workers, count);
 
-	cli_warn("%llu flows, %llu bytes in %llu files, %llu gaps (%llu bytes)",
+	cli_warn("flows: %llu, bytes: %llu, files: %llu, gaps: %llu (%llu bytes)",
 		 (unsigned long long)sum.flows, (unsigned long long)sum.bytes,
 		 (unsigned long long)sum.files, (unsigned long long)sum.gaps,
 		 (unsigned long long)sum.gap_bytes);

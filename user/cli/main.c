@@ -52,8 +52,17 @@ static const struct cli_verb verbs[] = {
 	 "print completions as they come", NULL},
 	{"top", verb_top, "[-n NAME] [--batch]",
 	 "flows by rate, live", NULL},
-	{"follow", verb_follow, "-o DIR [IF... | -r FILE] [OPTION]...",
-	 "write each stream to a file", NULL},
+	{"follow", verb_follow, "-o DIR [IF... | -n NAME | -r FILE] [OPTION]...",
+	 "write each stream to a file",
+	 "From interfaces and from a file, everything is followed unless a rule says what (tap any);\n"
+	 "with -n alone, what the rules of that context place. It is then the context's consumer.\n"
+	 "Files: tcp_SRC_SPORT-DST_DPORT or udp_..., then @vlanID and the like if the flow is in one;\n"
+	 ".2 and so on for later connections on the same key. A flow without data gets no file.\n"
+	 "A line for each flow that ends: bytes, gaps, repeats, bad checksums, why it ended. A gap is\n"
+	 "left out of the file, not filled. With --json: file (null: no data), flow, bytes, from (stream\n"
+	 "offset of the first byte in the file), gaps (offset in the stream, length), repeats,\n"
+	 "bad_checksums, unwritten (placed, but writing failed), reason (null: has not ended).\n"
+	 "Without other sizes: --umem-size 256M --ring 65536, from a file also --flows 65536 and no ages."},
 	{"doctor", verb_doctor, "[IF]...",
 	 "what this kernel and these interfaces can do, and what to change", NULL},
 };

@@ -138,7 +138,8 @@ static void put_header(struct top_page *page, const struct top *top)
 {
 	char bits[16], packets[16], list[TOP_LINE - 32];
 
-	put(page, "xdplace %s  %.0fs  %d interfaces  %zu flows, %zu active  %sbit/s  %s packets/s",
+	put(page,
+	    "xdplace %s  %.0fs  interfaces: %d  flows: %zu, %zu active  %sbit/s  %s packets/s",
 	    cli_context_name(top->ctx), top->elapsed, top->interfaces, top->count, top->active,
 	    human_rate(8 * top->bytes_per_s, bits, sizeof(bits)),
 	    human_rate(top->packets_per_s, packets, sizeof(packets)));

@@ -241,8 +241,10 @@ static void print_text(struct watch *watch, const struct xp_completion *c, doubl
 static void print_json(struct watch *watch, const struct xp_completion *c, double seconds)
 {
 	struct json_object *object = json_completion(watch->ctx, c);
+	char time[32];
 
-	json_object_object_add(object, "time", json_object_new_double(seconds));
+	snprintf(time, sizeof(time), "%.6f", seconds);
+	json_object_object_add(object, "time", json_object_new_double_s(seconds, time));
 	json_add_string(object, "key", key_text(watch, c->flow));
 	if (watch->payload)
 		json_payload(watch, c, object);

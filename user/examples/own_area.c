@@ -41,8 +41,7 @@ static uint64_t watch(struct xdplace_lane *lane, uint32_t handle, uint64_t wante
 			n = xdplace_lane_release(lane, (size_t)n);
 		else
 			n = xdplace_lane_wait(lane, 1000);
-		fprintf(stderr, "\r%llu of %llu bytes", (unsigned long long)edge,
-			(unsigned long long)wanted);
+		fprintf(stderr, "\r%llu bytes", (unsigned long long)edge);
 	}
 	fputc('\n', stderr);
 	return edge < wanted ? edge : wanted;
