@@ -187,8 +187,7 @@ static __always_inline void xp_choose(struct xp_cursor *cur, __u32 lane, struct 
 	f->strays = d->stray ? f->strays + 1 : 0;
 	if (d->opcode == XP_REPEAT)
 		f->repeats++;
-	if (p->tcp_flags & XP_TCP_ACK && xp_distance(f->ack, p->ack) > 0)
-		f->ack = p->ack;
+	xp_saw_ack(f, p);
 }
 
 /* Put the packet where its op-code says. */

@@ -444,6 +444,17 @@ __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wante
 	return index;
 }
 
+/* What this side has acknowledged. Its first packet may be a SYN, whose field says nothing. */
+static __always_inline void xp_saw_ack(struct xp_flow *f, const struct xp_packet *p)
+{
+	if (!(p->tcp_flags & XP_TCP_ACK))
+		return;
+	if (f->flags & XP_FLOW_ACKS && xp_distance(f->ack, p->ack) <= 0)
+		return;
+	f->ack = p->ack;
+	f->flags |= XP_FLOW_ACKS;
+}
+
 /* The first packet of a flow fixes where its stream begins. */
 static __always_inline void xp_flow_begin(struct xp_flow *f, const struct xp_packet *p)
 {
@@ -454,7 +465,7 @@ static __always_inline void xp_flow_begin(struct xp_flow *f, const struct xp_pac
 		f->flags |= XP_FLOW_PICKED;
 	f->isn = p->seq + !!(p->tcp_flags & XP_TCP_SYN);
 	f->next = f->isn;
-	f->ack = p->ack;
+	xp_saw_ack(f, p);
 }
 
 /* ---- holes that will not fill ---- */
@@ -503,7 +514,7 @@ __attribute__((noinline)) int xp_hole_acked(__u32 index)
 		return 0;
 	hole = xp_runs_hole(e, (__u32)f->edge);
 	peer = xp_peer_of(f);
-	if (!hole || !peer || peer->state != XP_FLOW_OPEN)
+	if (!hole || !peer || peer->state != XP_FLOW_OPEN || !(peer->flags & XP_FLOW_ACKS))
 		return 0;
 	return xp_distance(f->next + hole, peer->ack) >= 0;
 }

@@ -296,6 +296,7 @@ enum xp_flow_state {
 #define XP_FLOW_FIN 0x08    /* FIN seen, stream ends at offset `fin` */
 #define XP_FLOW_OWN 0x10    /* has an own area (R10) */
 #define XP_FLOW_PEER 0x20   /* `peer` was looked up */
+#define XP_FLOW_ACKS 0x40   /* `ack` is valid: this side has acknowledged something */
 
 /*
  * Flow state (map xp_flow, k). The first cache line is all that an in-order packet touches.
