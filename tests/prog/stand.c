@@ -696,6 +696,7 @@ void stand_known(uint32_t handle, const struct packet *p)
 int stand_feed(uint32_t lane, const struct packet *p)
 {
 	remember_start(p);
+	stand.salt = p->salt;
 	packet_build(p, &frame);
 	return stand_feed_frame(lane, frame.bytes, frame.len);
 }
@@ -707,7 +708,7 @@ size_t stand_drain(uint32_t lane)
 	do {
 		n = poll_all(lane);
 		for (i = 0; i < n; i++)
-			check_completion(lane, &seen[i], 0);
+			check_completion(lane, &seen[i], stand.salt);
 		release_all(lane, n);
 		all += n;
 	} while (n);

@@ -100,6 +100,7 @@ struct stand {
 	uint32_t starts;
 	struct packet *start; /* of each flow fed, the packet that began it */
 	bool anonymous;	      /* flows are not followed, their bytes only counted */
+	uint8_t salt;	      /* of the packet fed last */
 	bool own_used;	      /* own areas are written to on purpose */
 	bool broken;	      /* user space did harm to itself: no audit, no sums */
 	const char *where;    /* table and row, for messages */

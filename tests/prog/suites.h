@@ -8,7 +8,9 @@
 
 #include <check.h>
 
-#define SUITES(X) X(tcp)
+#define SUITES(X)                                                                                  \
+	X(tcp)                                                                                     \
+	X(holes)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
