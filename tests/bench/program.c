@@ -148,22 +148,43 @@ static double subtract_turn(struct program_run *run)
 	return turn;
 }
 
+/* Op-codes and reasons of all packets of a system, in words. */
+static void fates(const struct bench_placed *placed, char *text, size_t size)
+{
+	struct xp_counters counters;
+	const uint64_t *count = (const uint64_t *)&counters;
+	unsigned int i;
+	size_t at = 0;
+
+	*text = 0;
+	if (xdplace_stats(placed->ctx, XP_NONE, &counters) < 0)
+		return;
+	for (i = 0; i < XP_OPCODE_COUNT + XP_REASON_COUNT && at < size; i++)
+		if (count[i])
+			at += snprintf(text + at, size - at, " %s %llu",
+				       i < XP_OPCODE_COUNT
+					       ? xdplace_opcode_name(i)
+					       : xdplace_reason_name(i - XP_COUNTER_REASON),
+				       (unsigned long long)count[i]);
+}
+
 /* Were they the packets that the case is about? */
 static void check_placed(const struct program_run *run, const struct program_system *system)
 {
 	const struct bench_placed *placed = system->placed;
-	uint64_t expected;
+	const uint64_t *opcode;
+	char text[160];
+	uint64_t good;
 
 	if (!placed || system->prog < 0)
 		return;
-	expected = run->what->traffic.payload
-			   ? placed->opcode[XP_APPEND] + placed->opcode[XP_FIRST]
-			   : placed->opcode[XP_NODATA] + placed->opcode[XP_APPEND] +
-				     placed->opcode[XP_FIRST];
-	if (expected != system->packets || placed->gaps)
-		bench_note("%s: %s: of %llu packets only %llu were placed as expected",
-			   run->what->name, system->name, (unsigned long long)system->packets,
-			   (unsigned long long)expected);
+	opcode = placed->opcode;
+	good = opcode[XP_FIRST] + opcode[XP_APPEND] + opcode[XP_NODATA];
+	if (good == system->packets && !placed->gaps)
+		return;
+	fates(placed, text, sizeof(text));
+	bench_note("%s: %s: not as meant: of %llu packets%s", run->what->name, system->name,
+		   (unsigned long long)system->packets, text);
 }
 
 static void report(struct program_run *run)
