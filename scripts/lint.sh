@@ -52,9 +52,9 @@ build()
 {
 	local compiler=$1
 
-	nice make --no-print-directory BUILD="$work/$compiler" CC="$compiler" \
+	nice make -s --no-print-directory BUILD="$work/$compiler" CC="$compiler" \
 		CFLAGS="-O2 -g -Werror" all tests bench-build || return
-	! grep -n 'warning:' "$work/out"
+	! grep -q "warning:" "$work/out"
 }
 
 # COMPILER... LANGUAGE HEADER: nothing but the header.

@@ -42,7 +42,7 @@ own()
 		"http://$SERVER4:$PORT/$2" || no "curl failed" || return
 	wait_for 10 test -s "$WORK/f.out"
 	stop f INT || no "follow: exit status $?: $(cat "$WORK/f.err")" || return
-	injector_stop && injector_did lost reordered || return
+	injector_stop && injector_did reordered || return
 	"$TOOLS/same" "$WORK/f/tcp_${SERVER4}_$PORT-${CLIENT4}_$LOCAL" "$WORK/got" || return
 	bytes=$(size_of "$WORK/got")
 	[ "$bytes" -le "$3" ] || bytes=$3
@@ -54,8 +54,8 @@ own()
 }
 
 setup 268435456
-make_file "$WORK/www/small" 900000 1
+make_file "$WORK/www/small" 240000 1
 make_file "$WORK/www/large" 5000000 2
-run_case own_area_native "R10 R12" own native small $((1 << 20))
-run_case own_area_skb "R10 R12" own skb small $((1 << 20))
-run_case own_area_too_short "R10 R12" own native large $((512 << 10))
+run_case own_area_native "R10 R12" own native small $((256 << 10))
+run_case own_area_skb "R10 R12" own skb small $((256 << 10))
+run_case own_area_too_short "R10 R12" own native large $((128 << 10))
