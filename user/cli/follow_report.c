@@ -189,7 +189,7 @@ static const struct {
 	const char *more;
 } shortages[] = {
 	{XP_R_RING_FULL, "--ring"},    {XP_R_NO_AREA, "--umem-size"}, {XP_R_EARLY_FULL, "--early"},
-	{XP_R_HOLES_FULL, NULL},       {XP_R_REPLACED, "--flows"},    {XP_R_LANE_BUSY, NULL},
+	{XP_R_HOLES_FULL, NULL},       {XP_R_REPLACED, NULL},	      {XP_R_LANE_BUSY, NULL},
 	{XP_R_GAP_WINDOW, "--window"},
 };
 

@@ -208,7 +208,7 @@ static void default_sizes(struct context_options *context, bool from_file)
 	open->lanes = 1;
 	open->no_selftest = true;
 	if (!open->flows)
-		open->flows = 65536;
+		open->flows = 32768;
 	if (!open->flow_age_ms)
 		open->flow_age_ms = UINT32_MAX;
 	if (!open->hole_age_ms)
