@@ -174,6 +174,7 @@ if [ "${#pages[@]}" -gt 0 ]; then
 else
 	skip mandoc "no man pages yet"
 fi
+lint requirements scripts/requirements.sh --check
 lint build-gcc build gcc
 lint build-clang build clang
 if [ "$(id -u)" -ne 0 ]; then

@@ -212,20 +212,20 @@ topology_direct
 has_tun=
 ip -n "$PREFIX-client" tuntap add t0 mode tap 2>/dev/null && has_tun=yes
 run_case unknown_interface "R17" unknown_interface
-run_case usage "R16" usage
-run_case not_loaded "R16" not_loaded
+run_case usage - usage
+run_case not_loaded - not_loaded
 run_case rule_syntax_caret "R16" rule_syntax
 run_case sizes_out_of_range "R5 R6" sizes
-run_case missing_capability_named "R16" capabilities
-run_case already_attached "R16" already_attached
-run_case pin_taken "R16" pin_taken
-run_case driver_without_xdp "R16" driver_without_xdp
+run_case missing_capability_named - capabilities
+run_case already_attached - already_attached
+run_case pin_taken - pin_taken
+run_case driver_without_xdp - driver_without_xdp
 if [ -n "$has_tun" ]; then
-	run_case mtu_too_large "R16" mtu_too_large
+	run_case mtu_too_large - mtu_too_large
 else
-	skip mtu_too_large "R16" "this kernel has no tap devices, and veth takes any MTU"
+	skip mtu_too_large - "this kernel has no tap devices, and veth takes any MTU"
 fi
-run_case output_unwritable "R16" output_unwritable
-run_case disk_full "R9 R16" disk_full
+run_case output_unwritable - output_unwritable
+run_case disk_full - disk_full
 run_case interface_removed_follow_native "R17" interface_removed follow native
 run_case interface_removed_load_skb "R17" interface_removed load skb

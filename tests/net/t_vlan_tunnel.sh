@@ -79,9 +79,9 @@ kind()
 	for mode in native skb; do
 		topology_direct || return
 		if virtual_device "$1"; then
-			run_case "${1}_$mode" "R1 R2" inside $mode "$@"
+			run_case "inside_${1}_$mode" "R1 R2" inside $mode "$@"
 		else
-			skip "${1}_$mode" "R1 R2" \
+			skip "inside_${1}_$mode" "R1 R2" \
 				"this kernel has no $1 devices; packets of this kind are tested by tests/prog"
 		fi
 	done
