@@ -12,7 +12,10 @@
 	X(rule)                                                                                    \
 	X(key)                                                                                     \
 	X(lib)                                                                                     \
-	X(lane)
+	X(lane)                                                                                    \
+	X(parse)                                                                                   \
+	X(sequence)                                                                                \
+	X(opcode)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)

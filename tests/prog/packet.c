@@ -3,10 +3,11 @@
  * packet.c - struct packet in, struct frame out: layer by layer from the outside, lengths and
  * checksums filled in once what lies behind them is there.
  */
-#include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <netinet/in.h>
+#include <linux/in.h>
 #include <string.h>
+
+#include <bpf/bpf_endian.h>
 
 #include "packet.h"
 
@@ -473,8 +474,8 @@ void packet_key(const struct packet *p, union xp_key *key)
 		address6(b, bob6, p->carol);
 		memcpy(key->v6.src, p->reverse ? b : a, 16);
 		memcpy(key->v6.dst, p->reverse ? a : b, 16);
-		key->v6.sport = htons(sport);
-		key->v6.dport = htons(dport);
+		key->v6.sport = bpf_htons(sport);
+		key->v6.dport = bpf_htons(dport);
 		key->v6.vnet = id;
 		key->v6.vnet_kind = vnets[p->wrap].kind;
 		key->v6.proto = p->udp ? IPPROTO_UDP : IPPROTO_TCP;
@@ -484,8 +485,8 @@ void packet_key(const struct packet *p, union xp_key *key)
 	address4(b, bob4, p->carol);
 	memcpy(&key->v4.src, p->reverse ? b : a, 4);
 	memcpy(&key->v4.dst, p->reverse ? a : b, 4);
-	key->v4.sport = htons(sport);
-	key->v4.dport = htons(dport);
+	key->v4.sport = bpf_htons(sport);
+	key->v4.dport = bpf_htons(dport);
 	key->v4.vnet = id;
 	key->v4.vnet_kind = vnets[p->wrap].kind;
 	key->v4.proto = p->udp ? IPPROTO_UDP : IPPROTO_TCP;
