@@ -46,6 +46,13 @@ static __always_inline __u16 xp_get16(const void *p)
 #endif
 }
 
+/* In front of a loop that must have no jumps. */
+#ifdef __clang__
+#define xp_unroll _Pragma("unroll")
+#else
+#define xp_unroll _Pragma("GCC unroll 16")
+#endif
+
 #define xp_likely(x) __builtin_expect(!!(x), 1)
 #define xp_unlikely(x) __builtin_expect(!!(x), 0)
 

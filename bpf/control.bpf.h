@@ -113,20 +113,23 @@ __attribute__((noinline)) int xp_age_holes(__u32 lane, __u32 index)
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	struct xp_flow *f = xp_flow_at(index);
 	struct xp_early *e;
-	__u32 reason;
+	__u32 reason, age;
 
 	if (!cur || !f || f->state != XP_FLOW_OPEN || f->early == XP_NONE)
 		return 0;
-	reason = XP_R_GAP_ACKED;
-	if (!xp_hole_acked(index)) {
-		if (!xp_config.hole_ticks || xp_now() - f->hole_tick <= xp_config.hole_ticks)
+	age = xp_now() - f->hole_tick;
+	reason = XP_R_AGED;
+	if (!xp_config.hole_ticks || age <= xp_config.hole_ticks) {
+		/* An acknowledgement may overtake the data on the way here. */
+		if (age <= xp_config.acked_ticks || !xp_hole_acked(index))
 			return 0;
-		reason = XP_R_AGED;
+		reason = XP_R_GAP_ACKED;
 	}
 	cur->job.flow = index;
 	cur->job.opcode = XP_APPEND;
 	cur->job.placed = 0;
-	xp_drain(lane, reason, 0);
+	/* One hole: the next one has its own time. */
+	xp_drain(lane, reason, 1);
 	e = xp_early_at(f->early);
 	if (e && !e->count)
 		xp_early_drop(cur, f);

@@ -29,8 +29,8 @@ static __always_inline int xp_prefix_covers(const __u8 *prefix, __u32 bits, cons
 {
 	int i;
 
-#pragma unroll
-	for (i = 0; i < 4; i++) {
+	xp_unroll for (i = 0; i < 4; i++)
+	{
 		__u32 want, have, take = bits > 32 ? 32 : bits;
 
 		if (!take)

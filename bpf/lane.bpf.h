@@ -140,30 +140,51 @@ static __always_inline __u32 xp_area_of(__u32 offset)
 	return offset >> xp_config.area_shift;
 }
 
-/* One offered area: 1 and taken into the hand, 0 refused (R8: bad indexes do no harm). */
-__attribute__((noinline)) int xp_hand_add(__u32 lane, const struct xp_free *offer)
+/* Is an offer one that may be taken? (R8: bad indexes do no harm) */
+static __always_inline int xp_offer_good(const struct xp_free *offer)
 {
-	__u32 bank_areas = 1u << (xp_config.bank_shift - xp_config.area_shift), area;
-	struct xp_cursor *cur = xp_cursor_at(lane);
-	__u32 *mark;
+	__u32 bank_areas = 1u << (xp_config.bank_shift - xp_config.area_shift), area = offer->area;
 
-	if (!cur || !offer)
-		return 0;
-	area = offer->area;
-	if (area >= xp_config.areas || offer->address != (__u64)area << xp_config.area_shift)
-		return 0;
-	if ((area & (bank_areas - 1)) == bank_areas - 1) /* guard */
-		return 0;
-	mark = bpf_map_lookup_elem(&xp_areas, &area);
+	return area < xp_config.areas && offer->address == (__u64)area << xp_config.area_shift &&
+	       (area & (bank_areas - 1)) != bank_areas - 1; /* guard */
+}
+
+/* Make an area that user space holds the lane's: 0 if it does not hold it. */
+static __always_inline int xp_area_claim(__u32 area, __u32 lane)
+{
+	__u32 *mark = bpf_map_lookup_elem(&xp_areas, &area), state = XP_AREA(XP_AREA_LANE, lane);
+
 	if (!mark)
 		return 0;
 	/* Two lanes may be offered the same area at the same time: one of them gets it. */
-	if (__sync_val_compare_and_swap(mark, XP_AREA(XP_AREA_USER, 0),
-					XP_AREA(XP_AREA_LANE, lane)))
+	if (xp_config.lanes > 1)
+		return !__sync_val_compare_and_swap(mark, XP_AREA(XP_AREA_USER, 0), state);
+	if (*mark != XP_AREA(XP_AREA_USER, 0))
 		return 0;
-	cur->hand[cur->hand_count & (XP_HAND - 1)] = area;
-	cur->hand_count++;
+	*mark = state;
 	return 1;
+}
+
+/*
+ * Take what is good of a group into the hand, last first: the hand is emptied from its end, so
+ * that areas that are neighbours are used one after the other.
+ */
+static __always_inline void xp_hand_fill(struct xp_cursor *cur, const struct xp_free_group *group,
+					 __u32 lane)
+{
+	int k;
+
+	xp_unroll for (k = XP_FREE_GROUP - 1; k >= 0; k--)
+	{
+		__u32 area = group->free[k].area;
+
+		if (!xp_offer_good(&group->free[k]) || !xp_area_claim(area, lane)) {
+			xp_count_reason(lane, XP_R_BAD_FREE);
+			continue;
+		}
+		cur->hand[cur->hand_count & (XP_HAND - 1)] = area;
+		cur->hand_count++;
+	}
 }
 
 /* The next free group, hot ones first; NULL if user space offers none. */
@@ -209,7 +230,7 @@ static __always_inline void xp_groups_read(const struct xp_cursor *cur, __u32 la
 __attribute__((noinline)) int xp_refill(__u32 lane)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
-	int i, k;
+	int i;
 
 	if (!cur)
 		return 0;
@@ -218,10 +239,7 @@ __attribute__((noinline)) int xp_refill(__u32 lane)
 
 		if (!group)
 			break;
-		for (k = 0; k < (int)XP_FREE_GROUP; k++) {
-			if (!xp_hand_add(lane, &group->free[k]))
-				xp_count_reason(lane, XP_R_BAD_FREE);
-		}
+		xp_hand_fill(cur, group, lane);
 		xp_groups_read(cur, lane);
 	}
 	return cur->hand_count;

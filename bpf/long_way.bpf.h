@@ -9,6 +9,7 @@
 #ifndef LONG_WAY_BPF_H
 #define LONG_WAY_BPF_H
 
+#include "redirect.bpf.h"
 #include "stream.bpf.h"
 #include "verdict.bpf.h"
 
@@ -51,13 +52,16 @@ __attribute__((noinline)) int xp_put_whole(struct xdp_md *ctx, __u32 lane, __u32
 
 /* Headers in a hybrid cell. */
 static __always_inline void xp_put_hybrid(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
-					  __u32 bytes)
+					  const struct xp_flow *f, __u32 bytes)
 {
 	int r = xp_put_header(ctx, lane, bytes, 1);
+	struct xp_completion *c;
 
 	if (r)
 		cur->job.reason = r;
-	xp_tell(cur, lane, cur->job.opcode, cur->job.reason);
+	c = xp_tell(cur, lane, cur->job.opcode, cur->job.reason);
+	if (c && f)
+		c->offset = f->edge;
 }
 
 /* Give up holes until stream offset `end` fits the window, or everything before `jump_to`. */
@@ -144,6 +148,7 @@ static __always_inline struct xp_flow *xp_set_up(struct xp_cursor *cur, __u32 la
 		return NULL;
 	}
 	if (!xp_eligible(p, xp_config.knobs & XP_KNOB_PICKUP)) {
+		cur->job.opcode = p->payload ? XP_WHOLE : XP_FOREIGN;
 		cur->job.reason = XP_R_NO_FLOW;
 		return NULL;
 	}
@@ -181,30 +186,39 @@ static __always_inline void xp_choose(struct xp_cursor *cur, __u32 lane, struct 
 			cur->job.opcode = XP_FIRST;
 	}
 	xp_decide(f, p, xp_window(f), d);
+	if (d->opcode == XP_EARLY && d->length && !d->fin &&
+	    xp_all_early(cur->job.flow, d->offset, d->offset + d->length))
+		xp_decide_as(d, XP_REPEAT, XP_R_REPEATED);
 	cur->job.reason = d->reason;
 	if (!opened)
 		cur->job.opcode = d->opcode;
-	f->strays = d->stray ? f->strays + 1 : 0;
+	f->strays = d->stray && !d->jump ? f->strays + 1 : 0;
 	if (d->opcode == XP_REPEAT)
 		f->repeats++;
 	xp_saw_ack(f, p);
 }
 
-/* Put the packet where its op-code says. */
-static __always_inline void xp_put(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
-				   struct xp_flow *f, const struct xp_packet *p,
-				   const struct xp_decision *d)
+/* Put the packet where its op-code says: XDP_REDIRECT if that is a socket, else 0. */
+static __always_inline int xp_put(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+				  struct xp_flow *f, const struct xp_packet *p,
+				  const struct xp_decision *d, int take)
 {
+	__u32 bytes = p->data + p->payload;
+	int action = 0;
+
 	switch (xp_opcode_areas(cur->job.opcode)) {
 	case XP_TO_REASSEMBLY:
 		if (f)
 			xp_put_stream(ctx, cur, lane, f, p, d);
 		break;
 	case XP_TO_HYBRID:
-		xp_put_hybrid(ctx, cur, lane, p->data);
+		xp_put_hybrid(ctx, cur, lane, f, p->data);
 		break;
 	default:
-		xp_put_whole(ctx, lane, p->data + p->payload);
+		if (take && xp_socket_wanted(cur, bytes))
+			action = xp_to_socket(ctx, lane, bytes);
+		if (!action)
+			xp_put_whole(ctx, lane, bytes);
 		if (f)
 			f->whole++;
 	}
@@ -212,6 +226,7 @@ static __always_inline void xp_put(struct xdp_md *ctx, struct xp_cursor *cur, __
 		xp_flow_end(lane, cur->job.flow, cur->job.reason);
 		cur->job.reason = XP_R_OK; /* counted as the flow's end */
 	}
+	return action;
 }
 
 __attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, const struct xp_packet *p, __u32 lane,
@@ -222,7 +237,7 @@ __attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, const struct xp_pa
 	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
 	struct xp_decision *d;
 	struct xp_flow *f;
-	int take, r;
+	int take, r, action = 0;
 	__u32 match = 0;
 
 	if (!cur || !shared || !scratch || !p)
@@ -269,7 +284,7 @@ __attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, const struct xp_pa
 		f = xp_set_up(cur, lane, p, match);
 	if (f)
 		xp_choose(cur, lane, f, p, d);
-	xp_put(ctx, cur, lane, f, p, d);
+	action = xp_put(ctx, cur, lane, f, p, d, take);
 	if (f) {
 		xp_touch(cur, f, lane);
 		xp_key_copy(&cur->key, &p->key, p->v6);
@@ -278,7 +293,7 @@ __attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, const struct xp_pa
 leave:
 	r = xp_verdict(lane, cur->job.opcode, cur->job.reason, cur->job.placed, take);
 	xp_leave(cur, lane);
-	return r;
+	return action ? action : r;
 }
 
 #endif

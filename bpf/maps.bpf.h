@@ -144,12 +144,12 @@ struct {
 	__array(values, struct xp_event_ring);
 } xp_events SEC(".maps");
 
-/* AF_XDP sockets for large whole packets (u), by lane. */
+/* AF_XDP sockets for large whole packets (u), by interface and queue: XP_XSK_PLACE(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__type(key, __u32);
 	__type(value, __u32);
-	__uint(max_entries, XP_MAX_LANES);
+	__uint(max_entries, XP_MAX_PORTS *XP_XSK_QUEUES);
 } xp_xsks SEC(".maps");
 
 #endif

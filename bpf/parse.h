@@ -98,9 +98,7 @@ static __always_inline void xp_copy_words32(void *to, const void *from, const in
 	__u32 *out = to;
 	int i;
 
-#pragma unroll
-	for (i = 0; i < words; i++)
-		out[i] = xp_get32((const char *)from + 4 * i);
+	xp_unroll for (i = 0; i < words; i++) out[i] = xp_get32((const char *)from + 4 * i);
 }
 
 /* Why a header could not be read: too long a chain, or too short a frame. */
@@ -207,7 +205,7 @@ static __always_inline int xp_parse_ipv6(const struct xp_view *v, struct xp_walk
 	p->key.v6.vnet_kind = kind;
 	w->off += sizeof(struct ipv6hdr);
 	w->limit = w->off + payload;
-	for (i = 0; i < XP_MAX_EXT_HEADERS; i++) {
+	for (i = 0; i <= XP_MAX_EXT_HEADERS; i++) {
 		const __u8 *ext;
 		__u32 size;
 
@@ -310,7 +308,9 @@ static __always_inline int xp_parse_vxlan(const struct xp_view *v, struct xp_wal
 
 	w->off += sizeof(struct udphdr);
 	vx = xp_at(v, w, 8);
-	if (!vx || w->off + 8 > w->limit)
+	if (!vx)
+		return xp_missing(w, 8);
+	if (w->off + 8 > w->limit)
 		return -XP_R_TUNNEL;
 	if (!(vx[0] & 0x08)) /* RFC 7348: the I flag must be set */
 		return -XP_R_TUNNEL;
@@ -329,7 +329,9 @@ static __always_inline int xp_parse_geneve(const struct xp_view *v, struct xp_wa
 
 	w->off += sizeof(struct udphdr);
 	gnv = xp_at(v, w, 8);
-	if (!gnv || w->off + 8 > w->limit || gnv[0] >> 6) /* RFC 8926: version 0 */
+	if (!gnv)
+		return xp_missing(w, 8);
+	if (w->off + 8 > w->limit || gnv[0] >> 6) /* RFC 8926: version 0 */
 		return -XP_R_TUNNEL;
 	protocol = xp_load16(gnv + 2);
 	__builtin_memset(&p->key, 0, sizeof(p->key));
@@ -346,7 +348,9 @@ static __always_inline int xp_parse_gre(const struct xp_view *v, struct xp_walk 
 	const __u8 *gre = xp_at(v, w, 4);
 	__u32 flags, protocol, key = 0;
 
-	if (!gre || w->off + 4 > w->limit)
+	if (!gre)
+		return xp_missing(w, 4);
+	if (w->off + 4 > w->limit)
 		return -XP_R_TUNNEL;
 	flags = xp_load16(gre);
 	protocol = xp_load16(gre + 2);
@@ -358,7 +362,7 @@ static __always_inline int xp_parse_gre(const struct xp_view *v, struct xp_walk 
 	if (flags & 0x2000) {
 		gre = xp_at(v, w, 4);
 		if (!gre)
-			return -XP_R_TUNNEL;
+			return xp_missing(w, 4);
 		key = xp_load32(gre);
 		w->off += 4;
 	}

@@ -8,6 +8,7 @@
 #ifndef PLACE_BPF_H
 #define PLACE_BPF_H
 
+#include "checksum.h"
 #include "flow_table.bpf.h"
 
 #define XP_CSUM_STEP 512u /* what bpf_csum_diff() takes on every kernel */
@@ -39,32 +40,6 @@ static __always_inline int xp_copy(struct xdp_md *ctx, __u32 from, char *to, __u
 		return -1;
 	length += 1;
 	return bpf_xdp_load_bytes(ctx, from, to, length) ? -1 : 0;
-}
-
-/* ---- sums (RFC 1071): native byte order, 32-bit words into 64 bits, folded at the end ---- */
-
-static __always_inline __u32 xp_fold(__u64 sum)
-{
-	sum = (sum >> 32) + (sum & 0xffffffff);
-	sum = (sum >> 32) + (sum & 0xffffffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return sum;
-}
-
-/* Up to three bytes behind the last whole word. */
-static __always_inline __u64 xp_sum_tail(const unsigned char *p, __u32 bytes)
-{
-	__u64 sum = 0;
-
-	if (bytes > 0)
-		sum += bpf_ntohs((__u16)(p[0] << 8));
-	if (bytes > 1)
-		sum += bpf_ntohs((__u16)p[1]);
-	if (bytes > 2)
-		sum += bpf_ntohs((__u16)(p[2] << 8));
-	return sum;
 }
 
 /*
@@ -113,82 +88,7 @@ __attribute__((noinline)) int xp_sum_placed(__u32 offset, __u32 length)
 	return xp_fold(sum);
 }
 
-/* The pseudo-header (RFC 9293, 3.1; RFC 768; RFC 8200, 8.1). `length`: of header and data. */
-static __always_inline __u64 xp_sum_pseudo(const struct xp_packet *p, __u32 length)
-{
-	__u64 sum = bpf_htonl(length) + (__u64)bpf_htonl(p->proto);
-	__u64 w0 = p->key.word[0];
-
-	sum += (w0 >> 32) + (w0 & 0xffffffff);
-	if (p->v6) {
-		__u64 w1 = p->key.word[1], w2 = p->key.word[2], w3 = p->key.word[3];
-
-		sum += (w1 >> 32) + (w1 & 0xffffffff) + (w2 >> 32) + (w2 & 0xffffffff) +
-		       (w3 >> 32) + (w3 & 0xffffffff);
-	}
-	return sum;
-}
-
-/* Sum of the TCP or UDP header in the linear part. */
-static __always_inline __u64 xp_sum_header(const void *data, const void *end, __u32 l4, __u32 bytes)
-{
-	const char *p = (const char *)data + (l4 & 0x1ff);
-	__u64 sum = 0;
-	__u32 i;
-
-	for (i = 0; i < 60; i += 4) {
-		if (i >= bytes || p + i + 4 > (const char *)end)
-			break;
-		sum += xp_get32(p + i);
-	}
-	return sum;
-}
-
-/* Does a sum over everything mean that the packet is whole? `check`: the field as it is. */
-static __always_inline int xp_sum_good(__u64 total, __u64 pseudo, __u16 check)
-{
-	if (xp_fold(total) == 0xffff)
-		return 1;
-	/* A local sender's unfinished checksum: just the pseudo-header's sum. */
-	return xp_fold(pseudo) == check;
-}
-
-/* The IPv4 header's own checksum (RFC 791); true for IPv6. */
-static __always_inline int xp_ip_good(const void *data, const void *end, const struct xp_packet *p)
-{
-	const char *ip = (const char *)data + (p->l3 & 0x1ff);
-	__u64 sum = 0;
-	__u32 i;
-
-	if (p->v6)
-		return 1;
-	for (i = 0; i < 60; i += 4) {
-		if (i >= 20 && i + p->l3 >= p->l4)
-			break;
-		if (ip + i + 4 > (const char *)end)
-			return 0;
-		sum += xp_get32(ip + i);
-	}
-	return xp_fold(sum) == 0xffff;
-}
-
-static __always_inline __u32 xp_l4_header_bytes(const struct xp_packet *p)
-{
-	return p->data - p->l4;
-}
-
-/* The checksum field of the L4 header. */
-static __always_inline int xp_check_field(const void *data, const void *end,
-					  const struct xp_packet *p, __u16 *check)
-{
-	const char *field = (const char *)data + (p->l4 & 0x1ff);
-
-	field += p->proto == IPPROTO_TCP ? 16 : 6;
-	if (field + 2 > (const char *)end)
-		return -1;
-	*check = xp_get16(field);
-	return 0;
-}
+/* ---- verifying ---- */
 
 /*
  * Room to work in, one per lane, too large for the stack: what xp_verify() looks at (the packet
@@ -286,9 +186,7 @@ static __always_inline int xp_copy_words(const void *data, const void *end, char
 
 	if ((const void *)(from + words) > end)
 		return -1;
-#pragma unroll
-	for (i = 0; i < words; i++)
-		out[i] = from[i];
+	xp_unroll for (i = 0; i < words; i++) out[i] = from[i];
 	/* Headers only: what was copied beyond them is wiped, at most three words. */
 	xp_opaque(rest);
 	if (rest > 128)

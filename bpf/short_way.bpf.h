@@ -15,25 +15,26 @@
 /* One cell holds so many bytes of headers. */
 #define XP_SHORT_HEADER (XP_CELL - XP_PAD)
 
-/* The plain packet's own checksums, given the sum of its payload. */
-__attribute__((noinline)) int xp_short_good(struct xdp_md *ctx, const struct xp_packet *p,
-					    __u32 payload)
+/* Does the packet's checksum hold, given the folded sum of its payload? */
+static __always_inline int xp_short_good(struct xdp_md *ctx, const struct xp_packet *p,
+					 __u32 payload)
 {
-	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u64 pseudo;
-	__u32 header;
-	__u16 check;
+	return xp_plain_good((void *)(long)ctx->data, (void *)(long)ctx->data_end, p, payload);
+}
 
-	if (!p || !xp_ip_good(data, end, p))
-		return 0;
-	if (p->no_checksum)
-		return 1;
-	if (xp_check_field(data, end, p, &check))
-		return 0;
-	header = p->data - p->l4;
-	pseudo = xp_sum_pseudo(p, header + p->payload);
-	return xp_sum_good(pseudo + payload + xp_sum_header(data, end, p->l4, header), pseudo,
-			   check);
+/* Sum of bytes just placed at `memory`: at once where the kernel can, else in steps. */
+static __always_inline int xp_short_sum(char *memory, __u32 offset, __u32 length)
+{
+	__u32 words = length & ~3u, size = xp_area_bytes();
+	__s64 sum;
+
+	if (xp_config.csum_step < size || length & 3)
+		return xp_sum_placed(offset, length);
+	xp_opaque(words);
+	if (words > size)
+		return -1;
+	sum = bpf_csum_diff(NULL, 0, (void *)memory, words, 0);
+	return sum < 0 ? -1 : (int)xp_fold(sum);
 }
 
 /* The header into its cell, and the completion that names it. */
@@ -80,8 +81,7 @@ static __always_inline int xp_short_ack(struct xdp_md *ctx, const struct xp_pack
 	c->offset = f->edge;
 	c->data_len = 0;
 	c->data = c->data2 = XP_NONE;
-	if (xp_distance(f->ack, p->ack) > 0)
-		f->ack = p->ack;
+	xp_saw_ack(f, p);
 	xp_touch(cur, f, lane);
 	r = xp_verdict(lane, XP_NODATA, XP_R_OK, 0, f->flags & XP_FLOW_TAKE);
 	xp_publish(cur, shared, lane);
@@ -107,25 +107,27 @@ static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_p
 	if (first == XP_NONE)
 		first = cur->hand[(cur->hand_count - ++taken) & (XP_HAND - 1)];
 	if (length > size - in_area) {
-		part = size - in_area;
 		second = cur->hand[(cur->hand_count - ++taken) & (XP_HAND - 1)];
+		/* Neighbours are one piece of memory, and often enough the next is one. */
+		if (second != first + 1)
+			part = size - in_area;
 	}
 	to = (first << xp_config.area_shift) + in_area;
 	memory = xp_umem_at(to, size);
 	if (!memory || xp_copy(ctx, p->data, memory, part))
 		return -1;
 	if (xp_config.knobs & XP_KNOB_CHECKSUM) {
-		sum = xp_sum_placed(to, part);
+		sum = xp_short_sum(memory, to, part);
 		if (sum < 0)
 			return -1;
 	}
-	if (second != XP_NONE) {
+	if (part < length) {
 		to = second << xp_config.area_shift;
 		memory = xp_umem_at(to, size);
 		if (!memory || xp_copy(ctx, p->data + part, memory, length - part))
 			return -1;
 		if (xp_config.knobs & XP_KNOB_CHECKSUM) {
-			more = xp_sum_placed(to, length - part);
+			more = xp_short_sum(memory, to, length - part);
 			if (more < 0)
 				return -1;
 			/* Behind an odd number of bytes the halves of each word change places. */
@@ -156,7 +158,7 @@ static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_p
 	if (second != XP_NONE) {
 		c->data2 = second << xp_config.area_shift;
 		xp_area_mark(second, XP_AREA(XP_AREA_REASSEMBLY, XP_FLOW_INDEX(f->handle)));
-		if (length - part == size) { /* both are full */
+		if (in_area + length == 2 * size) { /* both are full */
 			flags |= XP_RELEASE_DATA2;
 			xp_give_area(second);
 			f->area = XP_NONE;
@@ -166,8 +168,7 @@ static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_p
 	f->edge += length;
 	f->next += length;
 	f->bytes += length;
-	if (p->tcp_flags & XP_TCP_ACK && xp_distance(f->ack, p->ack) > 0)
-		f->ack = p->ack;
+	xp_saw_ack(f, p);
 	xp_touch(cur, f, lane);
 	r = xp_verdict(lane, XP_APPEND, XP_R_OK, length, f->flags & XP_FLOW_TAKE);
 	xp_publish(cur, shared, lane);

@@ -176,6 +176,26 @@ static __always_inline __u32 xp_destination(struct xp_cursor *cur, __u32 lane, s
 	return ((kept - 1) << xp_config.area_shift) + (at & (xp_area_bytes() - 1));
 }
 
+/* Early data that were caught up reach into the packet: 1 if nothing behind them is left of it. */
+static __always_inline int xp_skip_caught_up(struct xp_job *job, __u64 edge)
+{
+	__u32 old = edge - job->at;
+
+	if (job->end <= edge) {
+		job->at = job->end;
+		return 1;
+	}
+	job->from += old;
+	job->at += old;
+	return 0;
+}
+
+/* Is there no way to remember one more run? A run that touches another needs no room. */
+static __always_inline int xp_runs_full(struct xp_early *e, __u32 start, __u32 end)
+{
+	return xp_runs(e) >= XP_MAX_RUNS && !xp_runs_find(e, start, 1) && !xp_runs_find(e, end, 0);
+}
+
 /* The next piece of the packet in work. */
 static __always_inline int xp_piece(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
 				    struct xp_flow *f, struct xp_early *e)
@@ -186,6 +206,8 @@ static __always_inline int xp_piece(struct xdp_md *ctx, struct xp_cursor *cur, _
 	char *memory;
 	int ahead;
 
+	if (job->at < f->edge && xp_skip_caught_up(job, f->edge))
+		return 1;
 	if (!e && job->at != f->edge) {
 		if (xp_early_take(cur, f, lane))
 			return -XP_R_EARLY_FULL;
@@ -206,6 +228,9 @@ static __always_inline int xp_piece(struct xdp_md *ctx, struct xp_cursor *cur, _
 	n = past - first;
 	if (n > size - (first & (size - 1)))
 		n = size - (first & (size - 1));
+	/* Before an area is taken: none may be kept where no run is. */
+	if (ahead && (!e || xp_runs_full(e, first, first + n)))
+		return -XP_R_HOLES_FULL;
 	to = xp_destination(cur, lane, f, e, job->at);
 	if (to == XP_NONE)
 		return -XP_R_NO_AREA;
@@ -262,6 +287,18 @@ static long xp_step_one(__u32 i, struct xp_stepping *stepping)
 {
 	stepping->result = xp_step(stepping->ctx, stepping->lane);
 	return stepping->result <= 0;
+}
+
+/* Were all bytes from stream offset `first` to `past` placed ahead of their turn? */
+__attribute__((noinline)) int xp_all_early(__u32 index, __u32 first, __u32 past)
+{
+	struct xp_flow *f = xp_flow_at(index);
+	struct xp_early *e;
+
+	if (!f || f->early == XP_NONE)
+		return 0;
+	e = xp_early_at(f->early);
+	return e && !xp_runs_uncovered(e, (__u32)f->edge, &first, &past);
 }
 
 /* Place the packet in work, step by step: 0 or -reason. */

@@ -62,8 +62,7 @@ static __always_inline __u32 xp_find(struct xp_cursor *cur, const struct xp_pack
 	return xp_handle_of(&p->key, p->v6);
 }
 
-SEC("xdp.frags")
-int xdplace(struct xdp_md *ctx)
+static __always_inline int xp_packet(struct xdp_md *ctx)
 {
 	struct xp_cursor *cur;
 	struct xp_packet p;
@@ -97,6 +96,16 @@ int xdplace(struct xdp_md *ctx)
 	if (!p.v6)
 		p.key.word[3] = p.key.word[4] = p.key.word[5] = 0;
 	return xp_long_way(ctx, &p, lane, f ? handle : XP_NONE);
+}
+
+SEC("xdp.frags")
+int xdplace(struct xdp_md *ctx)
+{
+	long meta = xp_meta_open(ctx);
+	int action = xp_packet(ctx);
+
+	xp_meta_close(ctx, meta, action);
+	return action;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

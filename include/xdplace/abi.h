@@ -125,7 +125,10 @@ enum xp_opcode {
 	X(LOST_SYNC, lost_sync, "flow ended: sequence numbers went elsewhere")                     \
 	X(GAP_ACKED, gap_acked, "hole given up: the receiver has acknowledged past it")            \
 	X(GAP_WINDOW, gap_window, "hole given up: data arrived beyond the window")                 \
-	X(REDIRECTED, redirected, "redirected to an AF_XDP socket")
+	X(REDIRECTED, redirected, "redirected to an AF_XDP socket")                                \
+	X(NO_SOCKET, no_socket,                                                                    \
+	  "placed by copying though meant for an AF_XDP socket: nobody has opened one at its "     \
+	  "queue, the frame is too large for it, or the driver has no room for metadata")
 
 enum xp_reason {
 #define X(NAME, name, meaning) XP_R_##NAME,
@@ -421,6 +424,14 @@ struct xp_port {
 #define XP_PORT_XSK 1u	      /* large whole packets of `take` rules go to AF_XDP sockets */
 #define XP_PORT_DISPATCHER 2u /* attached through libxdp, beside other programs */
 
+/*
+ * AF_XDP sockets (map xp_xsks, u): a socket takes the packets of one queue of one interface. Their
+ * part of the UMEM is divided into chunks, one frame in each.
+ */
+#define XP_XSK_QUEUES 64u  /* of an interface; packets of further ones are placed by copying */
+#define XP_XSK_CHUNK 4096u /* bytes */
+#define XP_XSK_PLACE(slot, queue) ((slot)*XP_XSK_QUEUES + (queue))
+
 /* Protocol set: what is not in it is foreign. */
 #define XP_P_VLAN 0x0001u
 #define XP_P_IPV4 0x0002u
@@ -461,8 +472,8 @@ struct xp_config {
 	__u32 hole_ticks;   /* holes are given up after this; 0: never */
 	__u32 tick_us;	    /* length of a kernel tick, for display */
 	__u32 own_areas;    /* areas at the end of the UMEM kept for own areas (R10) */
-	__u32 zero;
-	char name[16]; /* of the context */
+	__u32 acked_ticks;  /* acknowledged holes are given up after this */
+	char name[16];	    /* of the context */
 };
 
 /*

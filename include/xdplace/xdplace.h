@@ -238,6 +238,55 @@ int xdplace_lane_tick(struct xdplace_lane *lane);
 /* End all flows of the lane, giving up their holes (end of a capture). */
 int xdplace_lane_flush(struct xdplace_lane *lane);
 
+/* ---- frames by AF_XDP (xdplace-frames(3)): contexts with `frames_xsk` ---- */
+
+/* A large whole packet that came through an AF_XDP socket. */
+struct xdplace_frame {
+	struct xp_completion completion; /* XP_FRAME; `data` and `data_len` are set */
+	const void *data;		 /* the packet, completion.data_len bytes, in the UMEM */
+	uint32_t ifindex;
+	uint32_t queue;
+};
+
+/*
+ * Open a socket for each queue that feeds the lane, of the interfaces attached by now in this
+ * network namespace; returns how many there are. The sockets are this process's and end with it,
+ * with xdplace_lane_close() or xdplace_frames_close(). Where there is no socket, packets are
+ * placed by copying, and the counter `no_socket` goes up.
+ * Errors: EOPNOTSUPP the context is without frames_xsk, EEXIST they are open already, EPERM
+ * CAP_NET_RAW is missing, EBUSY another socket has the queue, ENOSPC too many queues for the
+ * lane's share of the UMEM, ENOBUFS locked memory; then none is open.
+ */
+int xdplace_frames_open(struct xdplace_lane *lane);
+/* Frames not released, and those that nobody has polled, are lost. */
+void xdplace_frames_close(struct xdplace_lane *lane);
+/*
+ * Up to `count` frames that are ready, in order for each queue, without waiting and without a
+ * system call. Each is the caller's until released. From xdplace_frames_open() on
+ * xdplace_lane_wait(), _sleep() and _fd() tell of frames as well: poll both.
+ */
+int xdplace_frames_poll(struct xdplace_lane *lane, struct xdplace_frame *frames, size_t count);
+/*
+ * Give frames back, in any order; a socket without free frames drops what comes. EINVAL: one is
+ * not held; those before it are given back.
+ */
+int xdplace_frames_release(struct xdplace_lane *lane, const struct xdplace_frame *frames,
+			   size_t count);
+
+struct xdplace_frames_socket {
+	char name[16]; /* of the interface */
+	uint32_t ifindex;
+	uint32_t queue;
+	bool zero_copy;	     /* as the kernel reports it */
+	uint32_t room;	     /* frames */
+	uint32_t held;	     /* of them polled and not released */
+	uint64_t dropped;    /* packets lost for want of a free frame */
+	uint64_t fill_empty; /* times that the kernel found none */
+};
+/* Copies up to `count` sockets of the lane; returns how many there are. */
+int xdplace_frames_sockets(struct xdplace_lane *lane, struct xdplace_frames_socket *sockets,
+			   size_t count);
+
 /* The header (or whole small packet), NULL if there is none; *len bytes. */
 const void *xdplace_header(const struct xdplace *ctx, const struct xp_completion *c, size_t *len);
 /* The data as one or two pieces; returns how many. Offsets are checked against the UMEM. */

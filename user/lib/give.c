@@ -49,14 +49,10 @@ static void offer(struct xdplace_lane *lane, const struct xp_free_group *group)
 	       lane->index);
 }
 
-/* Own areas are the application's all the time, guards nobody's. */
-static bool placed_into(struct xdplace *ctx, uint32_t area)
+/* Own areas are the application's all the time, guards nobody's, others the sockets'. */
+static bool placed_into(const struct xdplace *ctx, uint32_t area)
 {
-	if (area < ctx->layout.usable)
-		return !xp_area_guard(&ctx->config, &ctx->layout, area);
-	if (area >= ctx->layout.xsk && area < ctx->layout.own && ctx->give_xsk)
-		ctx->give_xsk(ctx, area);
-	return false;
+	return area < ctx->layout.usable && !xp_area_guard(&ctx->config, &ctx->layout, area);
 }
 
 void xp_give(struct xdplace_lane *lane, uint32_t area)
@@ -72,12 +68,13 @@ void xp_give(struct xdplace_lane *lane, uint32_t area)
 		xp_ring_store(&shared->rest[lane->rest_count++], area + 1);
 		return;
 	}
-	/* The area at hand was touched last: it comes first. */
-	group.free[0] = xp_free_entry(area, shift);
-	for (i = 1; i < XP_FREE_GROUP; i++) {
-		group.free[i] = xp_free_entry(shared->rest[i - 1] - 1, shift);
-		xp_ring_store(&shared->rest[i - 1], 0);
+	/* In order of release: neighbours that a stream filled one after the other stay neighbours,
+	 * and the program copies what straddles such a pair at once. */
+	for (i = 0; i < XP_FREE_GROUP - 1; i++) {
+		group.free[i] = xp_free_entry(shared->rest[i] - 1, shift);
+		xp_ring_store(&shared->rest[i], 0);
 	}
+	group.free[i] = xp_free_entry(area, shift);
 	lane->rest_count = 0;
 	offer(lane, &group);
 }

@@ -22,6 +22,8 @@
 #define MIN_LANE_AREAS 16u
 /* Own areas lie in one bank, where they can be contiguous, and leave the other half alone. */
 #define OWN_SHARE 2
+/* How much later than its acknowledgement a segment may be seen: it may be on another CPU. */
+#define ACKED_AGE_MS 100u
 
 static bool power_of_two(uint64_t value)
 {
@@ -209,6 +211,7 @@ static void set_ages(struct xp_config *config, const struct xdplace_opts *opts)
 		config->flow_ticks = ticks(opts->flow_age_ms, 300000, tick);
 	if (opts->hole_age_ms != UINT32_MAX)
 		config->hole_ticks = ticks(opts->hole_age_ms, 10000, tick);
+	config->acked_ticks = ticks(0, ACKED_AGE_MS, tick);
 }
 
 static int set_program(struct xp_config *config, const struct xdplace_opts *opts)
