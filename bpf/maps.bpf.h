@@ -149,7 +149,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__type(key, __u32);
 	__type(value, __u32);
-	__uint(max_entries, XP_MAX_PORTS *XP_XSK_QUEUES);
+	__uint(max_entries, XP_XSK_PLACES);
 } xp_xsks SEC(".maps");
 
 #endif

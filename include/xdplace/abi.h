@@ -430,6 +430,7 @@ struct xp_port {
  */
 #define XP_XSK_QUEUES 64u  /* of an interface; packets of further ones are placed by copying */
 #define XP_XSK_CHUNK 4096u /* bytes */
+#define XP_XSK_PLACES (XP_MAX_PORTS * XP_XSK_QUEUES)
 #define XP_XSK_PLACE(slot, queue) ((slot)*XP_XSK_QUEUES + (queue))
 
 /* Protocol set: what is not in it is foreign. */

@@ -86,6 +86,7 @@ static int size_maps(struct xdplace_bpf *skel, const struct xp_config *c)
 		{skel->maps.xp_early, c->lanes * c->early},
 		{skel->maps.xp_areas, c->areas},
 		{skel->maps.xp_reasons, c->lanes},
+		{skel->maps.xp_xsks, c->knobs & XP_KNOB_XSK ? XP_XSK_PLACES : 1},
 	};
 	size_t i;
 	int err;
@@ -186,6 +187,8 @@ static int load(struct xdplace *ctx)
 			       xp_libbpf_said());
 	skel->rodata->xp_config = ctx->config;
 	err = size_maps(skel, &ctx->config);
+	if (!err && !(ctx->config.knobs & XP_KNOB_XSK))
+		err = xp_without_meta(skel->progs.xdplace);
 	if (!err) {
 		err = xdplace_bpf__load(skel);
 		err = err ? explain_load(err, &ctx->config) : keep_fds(ctx, skel);

@@ -77,8 +77,6 @@ struct xdplace {
 	/* interface.c: its own state, and how to detach and free it; NULL: nothing attached. */
 	void *attached;
 	void (*close_attached)(struct xdplace *ctx);
-	/* Its AF_XDP sockets' areas that a consumer has released; NULL: no sockets. */
-	void (*give_xsk)(struct xdplace *ctx, uint32_t area);
 
 	xdplace_log_fn log;
 	void *log_arg;
@@ -161,6 +159,12 @@ void xp_unlock_lane(const struct xdplace *ctx, uint32_t lane, int fd);
 int xp_command(struct xdplace *ctx, struct xp_command *command);
 /* Copy `count` elements of an array map from `first` on; value_size as the map's. */
 int xp_map_read(int fd, uint32_t first, uint32_t count, void *values, size_t value_size);
+
+/* ---- xsk.c ---- */
+
+struct bpf_program;
+/* Before loading a program that does without sockets: 0 or -errno. */
+int xp_without_meta(struct bpf_program *program);
 
 /* ---- selftest.c ---- */
 

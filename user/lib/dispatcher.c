@@ -154,6 +154,8 @@ int xp_dispatch(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mo
 	bpf_program__set_autoload(skel->progs.xp_control, false);
 	err = share_maps(ctx, skel);
 	if (!err)
+		err = xp_without_meta(skel->progs.xdplace);
+	if (!err)
 		err = attach(skel, link, mode);
 	xdplace_bpf__destroy(skel);
 out:

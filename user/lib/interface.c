@@ -271,7 +271,10 @@ static int attach_locked(struct xdplace *ctx, const struct xp_link *link,
 		return err;
 	choose_lanes(ctx, link, opts->mode, &port);
 	memcpy(port.name, link->name, sizeof(port.name));
-	port.flags = opts->dispatcher ? XP_PORT_DISPATCHER : 0;
+	if (opts->dispatcher)
+		port.flags = XP_PORT_DISPATCHER;
+	else if (ctx->config.knobs & XP_KNOB_XSK)
+		port.flags = XP_PORT_XSK;
 	err = write_port(ctx, slot, &port);
 	if (err)
 		return err;

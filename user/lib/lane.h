@@ -32,6 +32,7 @@ struct xdplace_lane {
 	int lock;
 	int64_t next_tick; /* ms */
 	struct ring_buffer *events;
+	struct xp_frames *frames; /* AF_XDP sockets, NULL: none are open */
 };
 
 /* Areas of a completion that pass to the consumer; returns how many. Indexes are checked. */
@@ -39,5 +40,12 @@ unsigned xp_completion_areas(const struct xp_config *config, const struct xp_com
 			     uint8_t flags, uint32_t areas[3]);
 /* Give an area to the program. The caller has made sure that it is this consumer's. */
 void xp_give(struct xdplace_lane *lane, uint32_t area);
+
+/* ---- frames.c ---- */
+
+/* Frames that have come and were not polled. */
+uint32_t xp_frames_ready(const struct xdplace_lane *lane);
+/* Readable when there are frames or the lane is woken; -1: no sockets. */
+int xp_frames_fd(const struct xdplace_lane *lane);
 
 #endif

@@ -29,14 +29,21 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static uint32_t ready(const struct xdplace_lane *lane)
+static uint32_t completions_ready(const struct xdplace_lane *lane)
 {
 	return xp_ring_ready(lane->shared, lane->polled, lane->consumed, lane->ctx->config.ring);
 }
 
+static uint32_t ready(const struct xdplace_lane *lane)
+{
+	return completions_ready(lane) + xp_frames_ready(lane);
+}
+
 int xdplace_lane_fd(struct xdplace_lane *lane)
 {
-	return lane->ctx->event[lane->index];
+	int fd = xp_frames_fd(lane);
+
+	return fd < 0 ? lane->ctx->event[lane->index] : fd;
 }
 
 int xdplace_lane_sleep(struct xdplace_lane *lane)
@@ -88,8 +95,8 @@ int xdplace_lane_flush(struct xdplace_lane *lane)
 		left = lane_command(lane, XP_CMD_FLUSH);
 	if (left != -EAGAIN)
 		return left;
-	if (ready(lane))
-		return ready(lane);
+	if (completions_ready(lane))
+		return completions_ready(lane);
 	return xp_fail(EAGAIN,
 		       "end the flows of lane %u: its ring is full of completions that "
 		       "were polled, release them first",
