@@ -15,13 +15,13 @@
 # Out: lines "ok KERNEL NAME", "not ok KERNEL NAME", "skip KERNEL NAME: WHY", the whole console in
 # BUILD/kernels/KERNEL.log. Exit code 1 if anything was not ok, 2 for usage.
 # Promises: needs no root, no KVM and no network but apt's; changes nothing outside BUILD and the
-# cache; ends each machine after $TIMEOUT seconds [600].
+# cache; ends each machine after $TIMEOUT seconds [1800].
 
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/xdplace
-TIMEOUT=${TIMEOUT:-600}
+TIMEOUT=${TIMEOUT:-1800}
 GUEST_MODULES=(veth)
 # What the tests use of the host: our programs as far as they are built, and iproute2's ip, as
 # busybox' knows no veth.
@@ -114,7 +114,7 @@ add_module() { # ROOT KERNEL_DIRECTORY MODULE
 
 # The guest's whole file system, as the kernel unpacks it into memory.
 make_initramfs() { # KERNEL_DIRECTORY FILE
-	local root=$1/root program module
+	local root=$1/root program module file
 	mkdir -p "$root/bin" "$root/modules" "$root/xdplace"
 	: > "$root/modules/order"
 	cp "$(command -v busybox)" "$root/bin/busybox"
@@ -124,6 +124,10 @@ make_initramfs() { # KERNEL_DIRECTORY FILE
 		[ -x "$BUILD/$program" ] && add_program "$root" "$BUILD/$program"
 	done
 	add_program "$root" "$(readlink -f "$(command -v ip)")"
+	# libxdp loads its dispatcher from where Debian puts it.
+	for file in /usr/lib/*/bpf/xdp-dispatcher.o; do
+		[ -e "$file" ] && install -D -m 644 "$file" "$root$file"
+	done
 	for module in "${GUEST_MODULES[@]}"; do
 		add_module "$root" "$1" "$module"
 	done

@@ -116,18 +116,21 @@ listening() {
 
 # Real traffic in tap mode: TCP and UDP from the peer to here, followed into files. Placed and
 # delivered by the kernel's stack, both have to be what was sent.
-follow() { # MODE
-	local name=follow_$1 bad='' placing
+follow() { # NAME MTU OPTION...
+	local name=follow_$1 mtu=$2 bad='' placing
+	shift 2
 	need "$name" xdplace && need "$name" datagrams || return
 	if ! pair_up; then
 		pair_down
 		echo "skip $name: no veth"
 		return
 	fi
+	ip link set place0 mtu "$mtu"
+	ip -n peer link set peer0 mtu "$mtu"
 	rm -rf /tmp/streams /tmp/got_*
 	dd if=/dev/urandom of=/tmp/tcp bs=1M count=8 2> /dev/null
 	dd if=/dev/urandom of=/tmp/udp bs=1000 count=1000 2> /dev/null
-	xdplace follow -m "$1" -o /tmp/streams --idle 8s --stats-at-end place0 > /tmp/follow 2>&1 &
+	xdplace follow "$@" -o /tmp/streams --idle 8s --stats-at-end place0 > /tmp/follow 2>&1 &
 	placing=$!
 	if ! wait_for 30 attached; then
 		echo "not ok $name: not attached"
@@ -157,9 +160,19 @@ follow() { # MODE
 }
 
 test_follow_native() {
-	follow native
+	follow native 1500 -m native
 }
 
 test_follow_skb() {
-	follow skb
+	follow skb 1500 -m skb
+}
+
+# Packets that arrive in several buffers.
+test_follow_jumbo() {
+	follow jumbo 9000 -m native
+}
+
+# The program once more, as an extension: what the verifier thinks of it then is another matter.
+test_follow_dispatcher() {
+	follow dispatcher 1500 -m native --dispatcher
 }
