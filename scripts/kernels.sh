@@ -31,6 +31,7 @@ TESTS=
 SHAPES=
 VERBOSE=
 WORK=
+MACHINE=
 
 usage() {
 	sed -n 's/^# usage: /usage: /p' "$0" >&2
@@ -39,6 +40,7 @@ usage() {
 
 # shellcheck disable=SC2317 # the trap calls it
 cleanup() {
+	[ -n "$MACHINE" ] && kill "$MACHINE" 2> /dev/null
 	[ -n "$WORK" ] && rm -rf "$WORK"
 }
 
@@ -159,7 +161,7 @@ results() { # KERNEL
 }
 
 run() { # KERNEL
-	local kernel=$1 directory log=$BUILD/kernels/$1.log
+	local kernel=$1 directory log=$BUILD/kernels/$1.log status=0
 	if ! directory=$(unpack "$kernel"); then
 		echo "skip $kernel: no kernel package in $CACHE/$kernel, and none to download"
 		return 0
@@ -168,14 +170,19 @@ run() { # KERNEL
 	mkdir -p "$BUILD/kernels"
 	# Without cmpxchg16b: when an interrupt comes right behind it, QEMU 7.2 gives it a flags
 	# register full of garbage, and the kernel, whose allocator lives on it, dies now and then.
+	# In the background, so that a signal to this script is heard at once.
 	timeout -k 5 "$TIMEOUT" nice qemu-system-x86_64 -accel tcg -cpu max,-cx16 -smp 2 -m 2048 \
 		-nodefaults -no-reboot -display none -monitor none -serial stdio -nic none \
 		-kernel "$directory"/boot/vmlinuz-* -initrd "$directory/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 tests=$TESTS shapes=$SHAPES" < /dev/null 2>&1 |
-		tee "$log" | results "$kernel" || {
-		echo "# the whole console is in $log"
-		return 1
-	}
+		-append "console=ttyS0 quiet panic=-1 tests=$TESTS shapes=$SHAPES" \
+		< /dev/null > "$log" 2>&1 &
+	MACHINE=$!
+	tail -s 0.2 -n +1 -f --pid="$MACHINE" "$log" 2> /dev/null | results "$kernel" &
+	wait $! || status=1
+	wait "$MACHINE"
+	MACHINE=
+	[ "$status" -eq 0 ] || echo "# the whole console is in $log"
+	return "$status"
 }
 
 while getopts vb:t:s: option; do
