@@ -100,19 +100,36 @@ sizes()
 		load $USAGE 'window' --window 4K c0 && load $USAGE 'hot' --hot 5 c0
 }
 
-# CAPABILITIES (dropped) NAME [OPTION...]: the message names what is missing.
-without()
+# The program is a copy in a directory of root's: without the right to override permissions, root
+# can not look into other people's.
+
+# CAPABILITIES NAME [OPTION...]: with these alone it is refused, in words that name what is missing.
+lacks()
 {
-	refused $PERMISSION "$2" setpriv --bounding-set "$1" --inh-caps "$1" \
-		"$XDPLACE" load -n "$CONTEXT" --rule "tap tcp" "${@:3}" c0
+	refused $PERMISSION "$2" setpriv --bounding-set="-all,+${1//,/,+}" \
+		--inh-caps="-all,+${1//,/,+}" "$WORK/xdplace" load -n "$CONTEXT" --rule "tap tcp" \
+		"${@:3}" c0
 }
 
 capabilities()
 {
-	without -bpf,-sys_admin CAP_BPF && without -net_admin,-sys_admin CAP_NET_ADMIN &&
-		without -net_raw CAP_NET_RAW --frames xsk &&
-		refused $PERMISSION 'CAP_BPF' setpriv --reuid 65534 --regid 65534 --clear-groups \
-			"$XDPLACE" load -n "$CONTEXT" c0
+	cp "$XDPLACE" "$WORK/xdplace"
+	lacks net_admin,perfmon,net_raw CAP_BPF && lacks bpf,perfmon,net_raw CAP_NET_ADMIN &&
+		lacks bpf,net_admin,net_raw CAP_PERFMON &&
+		lacks bpf,net_admin,perfmon CAP_NET_RAW --frames xsk && lacks chown CAP_BPF
+}
+
+# These are enough, as xdplace(8) says.
+enough_capabilities()
+{
+	local caps=-all,+bpf,+net_admin,+perfmon,+net_raw
+
+	cp "$XDPLACE" "$WORK/xdplace"
+	spawn_in load client setpriv --bounding-set=$caps --inh-caps=$caps \
+		"$WORK/xdplace" load -n "$CONTEXT" --rule "tap tcp" c0
+	wait_ready load 15 has_program client c0 || no "load: $(cat "$WORK/load.err")" || return
+	stop load INT || no "load: exit status $?: $(cat "$WORK/load.err")" || return
+	! left_behind
 }
 
 already_attached()
@@ -217,6 +234,7 @@ run_case not_loaded - not_loaded
 run_case rule_syntax_caret "R16" rule_syntax
 run_case sizes_out_of_range "R5 R6" sizes
 run_case missing_capability_named - capabilities
+run_case enough_capabilities - enough_capabilities
 run_case already_attached - already_attached
 run_case pin_taken - pin_taken
 run_case driver_without_xdp - driver_without_xdp
