@@ -119,7 +119,7 @@ capabilities()
 		lacks bpf,net_admin,perfmon CAP_NET_RAW --frames xsk && lacks chown CAP_BPF
 }
 
-# These are enough, as xdplace(8) says.
+# These are enough, as the README says.
 enough_capabilities()
 {
 	local caps=-all,+bpf,+net_admin,+perfmon,+net_raw
