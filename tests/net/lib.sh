@@ -63,6 +63,8 @@ run_case()
 		ok "$name" "$ids"
 	else
 		not_ok "$name" "$ids" "$(grep -v '^[[:space:]]*$' "$WORK/why" | tail -n 12)"
+		# What it has pinned is in the way of the next one.
+		rm -rf "/sys/fs/bpf/xdplace/$CONTEXT"
 		[ -n "${XPT_KEEP:-}" ] && cp -r "$WORK" "/tmp/$PREFIX-$name"
 	fi
 	stop_all
@@ -129,6 +131,7 @@ spawn()
 	local name=$1
 
 	shift
+	rm -f "$WORK/$name.out" "$WORK/$name.err" # or "ready" is read that an earlier one has said
 	"$@" >"$WORK/$name.out" 2>"$WORK/$name.err" </dev/null &
 	PIDS[$name]=$!
 }

@@ -34,7 +34,7 @@ static struct {
 	struct xdplace_lane *lane;
 	struct xdplace_frame *held;
 	size_t held_count;
-	uint32_t sockets;
+	bool more; /* the next completion is of the same packet */
 } lanes[XP_MAX_LANES];
 
 static void on_signal(int signo)
@@ -107,8 +107,10 @@ static void release_held(unsigned i)
 	lanes[i].held_count = 0;
 }
 
-static void take_placed(const struct xp_completion *c)
+/* A packet larger than an area comes in pieces, all but the last with XP_MORE. */
+static void take_placed(unsigned i, const struct xp_completion *c)
 {
+	bool begins = !lanes[i].more;
 	struct iovec iov[2];
 	const void *packet;
 	size_t length;
@@ -122,8 +124,12 @@ static void take_placed(const struct xp_completion *c)
 	}
 	if (!packet)
 		return;
-	write_payload(placed, packet, length);
-	placed_count++;
+	lanes[i].more = c->flags & XP_MORE;
+	if (begins)
+		write_payload(placed, packet, length);
+	else if (fwrite(packet, 1, length, placed) != length)
+		die("write");
+	placed_count += begins;
 }
 
 static int drain_completions(unsigned i)
@@ -133,7 +139,7 @@ static int drain_completions(unsigned i)
 
 	n = xdplace_lane_poll(lanes[i].lane, completions, BATCH);
 	for (k = 0; k < n; k++)
-		take_placed(&completions[k]);
+		take_placed(i, &completions[k]);
 	if (n < 0 || xdplace_lane_release(lanes[i].lane, n))
 		die("completions");
 	return n;
@@ -211,7 +217,6 @@ static void open_lane(unsigned i)
 	n = xdplace_frames_open(lanes[i].lane);
 	if (n < 0)
 		die("open sockets");
-	lanes[i].sockets = n;
 }
 
 static FILE *open_file(const char *dir, const char *name)

@@ -47,6 +47,7 @@ struct watch {
 	uint32_t lane_count;
 	uint64_t count; /* completions to print, UINT64_MAX: no end */
 	bool payload;
+	bool frames; /* large whole packets come by AF_XDP */
 	size_t bytes;
 	uint64_t start_ns, tick_ns;
 	uint32_t area_shift;
@@ -286,6 +287,26 @@ static int take(struct watch *watch, struct xdplace_lane *lane)
 	return err < 0 ? err : n;
 }
 
+/* Frames by AF_XDP: printed like completions, which they bring with them. */
+static int take_frames(struct watch *watch, struct xdplace_lane *lane)
+{
+	struct xdplace_frame frames[WATCH_BATCH];
+	size_t room = WATCH_BATCH;
+	int i, n, err;
+
+	if (room > watch->count)
+		room = (size_t)watch->count;
+	n = xdplace_frames_poll(lane, frames, room);
+	if (n <= 0)
+		return n;
+	for (i = 0; i < n; i++)
+		print(watch, &frames[i].completion);
+	if (watch->count != UINT64_MAX)
+		watch->count -= (uint64_t)n;
+	err = xdplace_frames_release(lane, frames, (size_t)n);
+	return err < 0 ? err : n;
+}
+
 static void wait_for_more(struct watch *watch)
 {
 	struct pollfd fds[XP_MAX_LANES];
@@ -326,6 +347,10 @@ static int take_all(struct watch *watch)
 		if (n < 0)
 			return n;
 		taken += n;
+		n = watch->frames && watch->count ? take_frames(watch, watch->lanes[i]) : 0;
+		if (n < 0)
+			return n;
+		taken += n;
 	}
 	return taken;
 }
@@ -354,12 +379,17 @@ static int run(struct watch *watch)
 static int open_lanes(struct watch *watch)
 {
 	uint32_t i;
+	int err;
 
+	watch->frames = xdplace_config(watch->ctx)->knobs & XP_KNOB_XSK;
 	watch->lane_count = xdplace_config(watch->ctx)->lanes;
 	for (i = 0; i < watch->lane_count; i++) {
 		watch->lanes[i] = xdplace_lane_open(watch->ctx, i);
 		if (!watch->lanes[i])
 			return cli_error(-errno, "become the consumer of lane %u", i);
+		err = watch->frames ? xdplace_frames_open(watch->lanes[i]) : 0;
+		if (err < 0)
+			return cli_error(err, "open the AF_XDP sockets of lane %u", i);
 	}
 	return 0;
 }
