@@ -125,9 +125,11 @@ int xp_xsk_open(struct xdplace *ctx, struct xp_xsk *xsk, bool copy)
 	int err;
 
 	if (xsk->slots < XP_XSK_FEWEST)
-		return xp_fail(ENOSPC,
-			       "%s queue %u: room for %u frames only; a larger UMEM, or more lanes",
-			       xsk->name, xsk->queue, xsk->slots);
+		return xp_fail(
+			ENOSPC,
+			"%s queue %u: room for %u frames only; make the UMEM larger, or have "
+			"fewer lanes",
+			xsk->name, xsk->queue, xsk->slots);
 	xsk->mine = calloc((xsk->slots + 63) / 64, sizeof(*xsk->mine));
 	if (!xsk->mine)
 		return xp_fail(ENOMEM, "no memory for a socket");
