@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export BUILD=${BUILD:-build}
 
-DEFAULT_SECONDS=60 # a test in tests/net says so when it needs longer: "# seconds: 120"
+DEFAULT_SECONDS=180 # against hanging; a test that may need longer says so: "# seconds: 300"
 passed=0 failed=0 skipped=0
 failures=()
 child=

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 90
+# seconds: 180
 #
 # Bad use and bad luck: a message that says what failed and why, the exit code of xdplace(8), and
 # nothing left behind: no program on the interface, no pin, no context.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # The same packets, live and from a capture file: the streams that `follow` places from the wire and
 # those that the same program places from tcpdump's file, by BPF_PROG_TEST_RUN, are the same files.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 150
+# seconds: 300
 #
 # Downloads over HTTP: one of 1 GiB, and 200 at once of all sizes around a segment and an area.
 # In: veth, nginx, curl. Out: every stream that was placed has the hash of the file that was sent,

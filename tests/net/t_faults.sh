@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 150
+# seconds: 300
 #
 # A path that loses, reorders, repeats and damages packets, both ways. What the kernel's TCP and UDP
 # delivered and what was placed are the same bytes; where a consumer was too slow, a gap of exactly

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # Interfaces that come, go, change their names and have several queues: what `status` tells of
 # them is what the kernel has, and what is in the way is named before anything is attached.

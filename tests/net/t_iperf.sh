@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # iperf3 in both directions, its receiver being tapped: as many bytes are placed, without a gap, as
 # iperf3 says it has moved, and the kernel's connection is still a fast one.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # Frames of 9000 bytes, which reach the program in fragments: placed like small ones, two or three
 # areas each, also when some get lost or damaged.

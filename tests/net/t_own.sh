@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # A connection with an area of its own, named before it opens: its data lie there, contiguous, from
 # the first byte on, whatever the path does to the packets; what is beyond the area goes on elsewhere.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 90
+# seconds: 180
 #
 # Processes that die. A consumer of a pinned context, killed under load and restarted, goes on where
 # the last one stopped; a loader that is killed leaves the interface as it was and nothing pinned.
@@ -126,7 +126,8 @@ follow_pinned()
 	local key=tcp_${SERVER4}_$PORT-${CLIENT4}_40005
 
 	topology_direct && http_start $PORT && pin_context "$1" || return
-	mkdir -p "$WORK/followed"
+	rm -rf "${WORK:?}/followed"
+	mkdir "$WORK/followed"
 	spawn_in f client "$XDPLACE" follow -n "$CONTEXT" -o "$WORK/followed" --json
 	sleep 0.3
 	in_ns client curl -sS -i -m 20 --local-port 40005 -o "$WORK/got0" \

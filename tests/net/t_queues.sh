@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # Several queues and several interfaces in one context: one UMEM, one flow database. Also a flow
 # that moves from one interface to the other in the middle of its stream, back and forth.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # Two CPUs on one flow: in generic mode RPS hands the packets of one queue to another CPU, and here
 # to another one again and again while they are still being worked on. No byte is placed twice or

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # An interactive protocol: a shell over ssh, typed into with pauses, small packets both ways. What
 # the server said is recorded by a relay in front of it and must be the stream that was placed.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # UDP: request and response, bulk, and the two verdicts of a rule. What the kernel's socket was
 # given is what was placed, datagram behind datagram; what a rule takes, the socket never sees.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 60
+# seconds: 180
 #
 # Virtual networks that this kernel can make: the same addresses and ports in each of them are
 # flows of their own, named by the network.
