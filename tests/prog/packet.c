@@ -5,6 +5,7 @@
  */
 #include <linux/if_ether.h>
 #include <linux/in.h>
+#include <linux/in6.h>
 #include <string.h>
 
 #include <bpf/bpf_endian.h>

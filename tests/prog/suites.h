@@ -10,7 +10,11 @@
 
 #define SUITES(X)                                                                                  \
 	X(tcp)                                                                                     \
-	X(holes)
+	X(holes)                                                                                   \
+	X(areas)                                                                                   \
+	X(udp)                                                                                     \
+	X(checksum)                                                                                \
+	X(rules)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)

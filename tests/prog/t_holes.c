@@ -864,6 +864,7 @@ Suite *suite_holes(void)
 	Suite *suite = suite_create("holes");
 	TCase *tc = tcase_create("holes");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, stand_setup, stand_close);
 	tcase_add_test(tc, hole_opened_and_filled);
 	tcase_add_test(tc, first_segments_in_reverse);
@@ -902,6 +903,7 @@ Suite *suite_holes(void)
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("options");
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, NULL, stand_close);
 	tcase_add_test(tc, window_exhausted);
 	tcase_add_test(tc, window_exhausted_spares_the_second_hole);

@@ -704,6 +704,7 @@ Suite *suite_tcp(void)
 	Suite *suite = suite_create("tcp");
 	TCase *tc = tcase_create("life");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, stand_setup, stand_close);
 	tcase_add_test(tc, stream_from_syn_to_fin);
 	tcase_add_test(tc, fin_without_data);
@@ -752,6 +753,7 @@ Suite *suite_tcp(void)
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("options");
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, NULL, stand_close);
 	tcase_add_test(tc, no_pick_up_when_switched_off);
 	suite_add_tcase(suite, tc);
