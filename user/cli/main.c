@@ -62,7 +62,8 @@ static const struct cli_verb verbs[] = {
 	 "left out of the file, not filled. With --json: file (null: no data), flow, bytes, from (stream\n"
 	 "offset of the first byte in the file), gaps (offset in the stream, length), repeats,\n"
 	 "bad_checksums, unwritten (placed, but writing failed), reason (null: has not ended).\n"
-	 "Without other sizes: --umem-size 256M --ring 65536, from a file also --flows 32768 and no ages."},
+	 "Without other sizes: an eighth of the memory, 64M to 512M, in areas of 4K to 32K, --ring 65536,\n"
+	 "--window 256 areas, --flows three quarters of the areas; from a file nothing ages."},
 	{"doctor", verb_doctor, "[IF]...",
 	 "what this kernel and these interfaces can do, and what to change", NULL},
 };

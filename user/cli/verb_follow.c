@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +24,11 @@
 
 #define OPEN_MAX_TOTAL 16384u /* descriptors of all workers together */
 #define OPEN_SPARE 16u	      /* descriptors that are left to libraries */
-#define FLUSH_TRIES 100000u   /* without any progress */
+#define MEMORY_MIN (64ull << 20)
+#define MEMORY_MAX (512ull << 20)
+#define AREAS_PLENTY 16384u
+#define FLOWS_PLENTY 65536u
+#define FLUSH_TRIES 100000u /* without any progress */
 
 enum option_key {
 	KEY_DURATION = CLI_LONG + 100,
@@ -193,22 +198,50 @@ static struct capture *open_capture(const char *path)
 	exit(CLI_FAILED);
 }
 
-/* Room for the moments in which a disk is slower than the network. */
-static void default_sizes(struct context_options *context, bool from_file)
+/* An eighth of the machine's memory, a power of two within limits. */
+static uint64_t memory_share(void)
 {
-	struct xdplace_opts *open = &context->open;
+	uint64_t share = MEMORY_MAX;
+	struct sysinfo info;
 
-	if (!open->umem_size)
-		open->umem_size = 256 << 20;
+	if (sysinfo(&info))
+		return MEMORY_MIN;
+	while (share > MEMORY_MIN && share > (uint64_t)info.totalram * info.mem_unit / 8)
+		share >>= 1;
+	return share;
+}
+
+/*
+ * Room for the moments in which a disk is slower than the network, and for windows as large as
+ * today's TCP has them: a window is 256 areas, so areas are large as long as there are plenty.
+ */
+static void default_sizes(struct xdplace_opts *open)
+{
+	uint64_t flows;
+
 	if (!open->ring)
 		open->ring = 65536;
-	if (!from_file)
-		return;
-	/* A capture's time is not ours: nothing ages, so that each run gives the same. */
+	if (!open->umem_size)
+		open->umem_size = memory_share();
+	if (!open->area_size) {
+		open->area_size = 1u << XP_MIN_AREA_SHIFT;
+		while (open->area_size < 1u << XP_MAX_AREA_SHIFT &&
+		       open->umem_size / open->area_size > AREAS_PLENTY)
+			open->area_size <<= 1;
+	}
+	if (!open->window)
+		open->window = XP_MAX_WINDOW * open->area_size;
+	/* An open flow has an area: the table must be full before the memory is. */
+	flows = open->umem_size / open->area_size / 4 * 3;
+	if (!open->flows && flows)
+		open->flows = flows < FLOWS_PLENTY ? (uint32_t)flows : FLOWS_PLENTY;
+}
+
+/* A capture's time is not ours: nothing ages, so that each run gives the same. */
+static void capture_defaults(struct xdplace_opts *open)
+{
 	open->lanes = 1;
 	open->no_selftest = true;
-	if (!open->flows)
-		open->flows = 32768;
 	if (!open->flow_age_ms)
 		open->flow_age_ms = UINT32_MAX;
 	if (!open->hole_age_ms)
@@ -223,7 +256,9 @@ static struct xdplace *open_context(struct follow_options *options, struct conte
 	options->own = options->capture || count;
 	if (!options->own)
 		return cli_open();
-	default_sizes(context, options->capture);
+	default_sizes(&context->open);
+	if (options->capture)
+		capture_defaults(&context->open);
 	return context_open(context, interfaces, count, "tap any");
 }
 
