@@ -3,7 +3,8 @@
  * consumer.c - a consumer that may be killed at any moment: it writes each piece of a stream at
  * its stream offset, then releases, so that what comes a second time does no harm.
  *
- * In:  consumer CONTEXT DIR: the context, pinned or held by a running process.
+ * In:  consumer CONTEXT DIR [LANE]: the context, pinned or held by a running process; one lane of
+ *      it, or all.
  * Out: DIR/HANDLE, the stream of each flow; DIR/HANDLE.gaps, a line "OFFSET:LENGTH" for each gap;
  *      DIR/HANDLE.end once the flow has ended. On standard output "ready".
  * Promises: a completion is released only when what it says is in the file. Ends by SIGTERM or
@@ -142,6 +143,23 @@ static void sleep_all(struct xdplace_lane **lanes, struct pollfd *fds, unsigned 
 	}
 }
 
+/* Lane `wanted`, or all of them for -1; returns how many. */
+static unsigned open_lanes(struct xdplace_lane **lanes, int wanted)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < xdplace_config(ctx)->lanes; i++) {
+		if (wanted >= 0 && i != (unsigned)wanted)
+			continue;
+		lanes[count] = xdplace_lane_open(ctx, i);
+		if (!lanes[count++]) {
+			fprintf(stderr, "consumer: lane %u: %s\n", i, xdplace_error());
+			exit(1);
+		}
+	}
+	return count;
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -149,8 +167,8 @@ int main(int argc, char **argv)
 	struct pollfd fds[XP_MAX_LANES];
 	unsigned i, count;
 
-	if (argc != 3) {
-		fputs("usage: consumer CONTEXT DIR\n", stderr);
+	if (argc != 3 && argc != 4) {
+		fputs("usage: consumer CONTEXT DIR [LANE]\n", stderr);
 		return 2;
 	}
 	dir = open(argv[2], O_RDONLY | O_DIRECTORY);
@@ -161,15 +179,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "consumer: %s\n", xdplace_error());
 		return 1;
 	}
-	count = xdplace_config(ctx)->lanes;
-	for (i = 0; i < count; i++) {
-		lanes[i] = xdplace_lane_open(ctx, i);
-		if (!lanes[i]) {
-			fprintf(stderr, "consumer: lane %u: %s\n", i, xdplace_error());
-			return 1;
-		}
+	count = open_lanes(lanes, argc == 4 ? atoi(argv[3]) : -1);
+	for (i = 0; i < count; i++)
 		fds[i] = (struct pollfd){.fd = xdplace_lane_fd(lanes[i]), .events = POLLIN};
-	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	puts("ready");

@@ -85,6 +85,43 @@ lanes_used()
 	[ $used -gt 1 ] || no "only $used lane had packets"
 }
 
+# MODE: a process for each lane, each with the streams of its own.
+processes()
+{
+	local lane stream file count=0
+
+	topology_direct 4 && http_start $PORT || return
+	spawn_in load client "$XDPLACE" load -n "$CONTEXT" -m "$1" "${FOLLOW_OPTIONS[@]}" \
+		--lanes 4 --rule "tap tcp src port $PORT" c0
+	wait_ready load 15 has_program client c0 || no "load: $(cat "$WORK/load.err")" || return
+	rm -rf "${WORK:?}/flows"
+	mkdir "$WORK/flows"
+	for lane in 0 1 2 3; do
+		spawn_in "consumer$lane" client "$TOOLS/consumer" "$CONTEXT" "$WORK/flows" $lane
+		wait_ready "consumer$lane" 5 grep -q ready "$WORK/consumer$lane.out" ||
+			no "consumer: $(cat "$WORK/consumer$lane.err")" || return
+	done
+	fetch_all 77 && wait_for 10 all_ended && lanes_used || return
+	for lane in 0 1 2 3; do
+		stop "consumer$lane" TERM 10 ||
+			no "consumer: $(cat "$WORK/consumer$lane.err")" || return
+	done
+	for stream in "$WORK"/flows/????????; do
+		file=$(head -c 1024 "$stream" | tr -d '\0' | sed -n 's/^X-File: .\(f[0-9]\).*/\1/p')
+		[ -n "$file" ] || no "$stream is no response" || return
+		[ ! -e "$stream.gaps" ] || no "gaps: $(head -n 3 "$stream.gaps")" || return
+		"$TOOLS/same" -b "$stream" "$WORK/www/$file" || return
+		count=$((count + 1))
+	done
+	[ $count -eq $FETCHES ] || no "$count streams for $FETCHES connections" || return
+	stop load INT || no "load: exit status $?"
+}
+
+all_ended()
+{
+	[ "$(find "$WORK/flows" -name '*.end' | wc -l)" -eq $FETCHES ]
+}
+
 # MODE
 interfaces()
 {
@@ -131,6 +168,7 @@ make_file "$WORK/www/f2" 8000001 3
 make_file "$WORK/www/large" 120000000 4
 for mode in native skb; do
 	run_case "queues_$mode" "R3 R17" queues $mode
+	run_case "processes_$mode" "R3 R17" processes $mode
 	run_case "interfaces_$mode" "R3 R17" interfaces $mode
 	run_case "flow_moves_$mode" "R3 R12 R17" moving $mode
 done
