@@ -25,7 +25,8 @@ TIMEOUT=${TIMEOUT:-1800}
 GUEST_MODULES=(veth)
 # What the tests use of the host: our programs as far as they are built, and iproute2's ip, as
 # busybox' knows no veth.
-GUEST_PROGRAMS=(xdplace tests/load_object tests/open_context tests/datagrams tests/prog)
+GUEST_PROGRAMS=(xdplace tests/load_object tests/open_context tests/datagrams tests/prog
+	tests/xsk_consumer)
 BUILD=build
 TESTS=
 SHAPES=

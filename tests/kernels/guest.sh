@@ -176,3 +176,42 @@ test_follow_jumbo() {
 test_follow_dispatcher() {
 	follow dispatcher 1500 -m native --dispatcher
 }
+
+# Whole datagrams of a take rule through an AF_XDP socket, with their completions in front.
+frames() { # MODE
+	local name=frames_$1 loading consuming
+	need "$name" xdplace && need "$name" datagrams && need "$name" xsk_consumer || return
+	if ! pair_up; then
+		pair_down
+		echo "skip $name: no veth"
+		return
+	fi
+	dd if=/dev/urandom of=/tmp/udp bs=1000 count=1000 2> /dev/null
+	xdplace load -n frames --frames xsk --lanes 1 -m "$1" \
+		--rule 'take whole udp dst port 9001' place0 > /tmp/load 2>&1 &
+	loading=$!
+	wait_for 30 attached
+	xsk_consumer frames /tmp > /tmp/consumer 2>&1 &
+	consuming=$!
+	wait_for 30 grep -q ready /tmp/consumer
+	ip netns exec peer /xdplace/datagrams send /tmp/udp 10.9.0.1 9001
+	kill $consuming
+	wait $consuming
+	kill $loading
+	wait $loading
+	if cmp /tmp/large /tmp/udp; then
+		echo "ok $name"
+	else
+		echo "not ok $name: what came through the socket is not what was sent"
+		cat /tmp/load /tmp/consumer
+	fi
+	pair_down
+}
+
+test_frames_native() {
+	frames native
+}
+
+test_frames_skb() {
+	frames skb
+}
