@@ -153,6 +153,12 @@ int follow_batch(struct follow_worker *worker);
 /* Report the streams that have not ended, and free them. */
 void follow_leave(struct follow_worker *worker);
 
+/* ---- follow_key.c ---- */
+
+/* Sets key, v6, known and gapless of a stream that `c` tells of. */
+void follow_key(struct follow_worker *worker, const struct xp_completion *c,
+		struct follow_stream *stream);
+
 /* ---- follow_file.c ---- */
 
 /* Write iov (it is changed) to the stream's file. 0, or -1 after follow_fail(). */

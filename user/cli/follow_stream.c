@@ -48,26 +48,20 @@ static void stream_end(struct follow_worker *worker, struct follow_stream *strea
 		*slot = NULL;
 }
 
-static struct follow_stream *stream_new(struct follow_worker *worker, uint32_t handle)
+static struct follow_stream *stream_new(struct follow_worker *worker, const struct xp_completion *c)
 {
 	struct follow_stream *stream = calloc(1, sizeof(*stream));
-	struct xp_flow flow;
 
 	if (!stream) {
 		follow_fail(worker->follow, NULL, "remember a flow", ENOMEM);
 		return NULL;
 	}
-	stream->handle = handle;
+	stream->handle = c->flow;
 	stream->fd = -1;
 	stream->reason = FOLLOW_OPEN;
 	stream->first_piece = -1;
 	/* Now, not at the end: another flow may have the entry by then. */
-	if (!xdplace_flow_get(worker->follow->ctx, handle, &flow)) {
-		stream->key = flow.key;
-		stream->v6 = flow.flags & XP_FLOW_V6;
-		stream->known = true;
-		stream->gapless = !flow.gap_bytes;
-	}
+	follow_key(worker, c, stream);
 	TAILQ_INSERT_TAIL(&worker->streams, stream, all);
 	count(&worker->flows, 1);
 	return stream;
@@ -98,7 +92,7 @@ static struct follow_stream *stream_of(struct follow_worker *worker, const struc
 		return stream;
 	if (!sets_up(c) && !xdplace_in_sequence(c) && !(c->flags & XP_GAP))
 		return NULL;
-	stream = stream_new(worker, c->flow);
+	stream = stream_new(worker, c);
 	if (!stream)
 		return NULL;
 	*slot = stream;
