@@ -397,9 +397,12 @@ static void check_release(const struct xp_completion *c)
 	uint32_t size = area_size(), end = (c->data & (size - 1)) + c->data_len, want = 0;
 	uint64_t own = (uint64_t)stand.ctx->layout.own << stand.config->area_shift;
 
-	if (c->flags & (XP_GAP | XP_FRAME) || !c->data_len || !in_sequence_op(c->opcode) ||
-	    c->data >= own)
+	if (c->flags & (XP_GAP | XP_FRAME) || !c->data_len || !in_sequence_op(c->opcode))
 		return;
+	if (c->data >= own) {
+		ck_assert_msg(!(c->flags & XP_RELEASE_DATA), "%s: own area released", where());
+		return;
+	}
 	if (end >= size || (c->flags & XP_RELEASE_FLOW && end < size))
 		want |= XP_RELEASE_DATA;
 	ck_assert_msg((c->flags & XP_RELEASE_DATA) == want,
@@ -448,6 +451,10 @@ static struct stream *stream_find(uint32_t handle)
 
 	if (xdplace_flow_get(stand.ctx, handle, &flow))
 		return NULL;
+	/* Most likely the one just fed: it may be a pick-up, whose number no SYN tells. */
+	packet_key(&stand.last, &key);
+	if (!memcmp(&key, &flow.key, sizeof(key)))
+		return stream_new(handle, &stand.last);
 	for (i = 0; i < stand.starts; i++) {
 		packet_key(&stand.start[i], &key);
 		if (!memcmp(&key, &flow.key, sizeof(key)))
@@ -696,6 +703,7 @@ int stand_feed(uint32_t lane, const struct packet *p)
 {
 	remember_start(p);
 	stand.salt = p->salt;
+	stand.last = *p;
 	packet_build(p, &frame);
 	return stand_feed_frame(lane, frame.bytes, frame.len);
 }

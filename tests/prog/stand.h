@@ -101,9 +101,10 @@ struct stand {
 	struct packet *start; /* of each flow fed, the packet that began it */
 	bool anonymous;	      /* flows are not followed, their bytes only counted */
 	uint8_t salt;	      /* of the packet fed last */
-	bool own_used;	      /* own areas are written to on purpose */
-	bool broken;	      /* user space did harm to itself: no audit, no sums */
-	const char *where;    /* table and row, for messages */
+	struct packet last;
+	bool own_used;	   /* own areas are written to on purpose */
+	bool broken;	   /* user space did harm to itself: no audit, no sums */
+	const char *where; /* table and row, for messages */
 };
 extern struct stand stand;
 

@@ -14,7 +14,9 @@
 	X(areas)                                                                                   \
 	X(udp)                                                                                     \
 	X(checksum)                                                                                \
-	X(rules)
+	X(rules)                                                                                   \
+	X(table)                                                                                   \
+	X(own)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)

@@ -191,7 +191,7 @@ static const struct {
 	 {P(SYN, 1, 0, .wrap = WRAP_QINQ)},
 	 {P(SYN, 1, 0, .wrap = WRAP_QINQ, .vnet = 8), P(SYN, 1, 0, .wrap = WRAP_VLAN)}},
 	{"take stream vxlan 7",
-	 {P(SYN, 1, 0, .wrap = WRAP_VXLAN), P(SYN, 1, 0, .wrap = WRAP_VXLAN6)},
+	 {P(SYN, 1, 0, .wrap = WRAP_VXLAN)},
 	 {P(SYN, 1, 0, .wrap = WRAP_VXLAN, .vnet = 8), P(SYN, 1, 0),
 	  P(SYN, 1, 0, .wrap = WRAP_GENEVE)}},
 	{"take stream geneve 7",
@@ -204,7 +204,7 @@ static const struct {
 	 {P(SYN, 1, 0, .wrap = WRAP_GRE), P(SYN, 1, 0, .wrap = WRAP_GRE_ALL)},
 	 {P(SYN, 1, 0)}},
 	{"take stream ipip", {P(SYN, 1, 0, .wrap = WRAP_IPIP)}, {P(SYN, 1, 0)}},
-	{"take stream tcp host 10.0.0.1 port 80",
+	{"take stream tcp host 10.0.0.2 port 80",
 	 {P(SYN, 1, 0), P(SYN, 1, 0, .reverse = 1), P(SYN, 1, 0, .wrap = WRAP_VXLAN)},
 	 {P(SYN, 1, 0, .bob_port = 8), UDP(0, 9)}},
 };
