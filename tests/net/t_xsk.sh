@@ -169,6 +169,41 @@ queues()
 	reported '.sockets == 2 and .large == 800 and .dropped == 0 and .no_socket == 0'
 }
 
+# A consumer that does not sleep costs no system call: it makes none but those that write its files.
+busy()
+{
+	topology_direct && server_start && reference "$WORK/ref" 5 100 1400 || return
+	load_start native "take whole udp src port $PORT" --lanes 1 && consumer_start busy || return
+	spawn trace strace -f -qq -e 'trace=!write,?newfstatat,?fstat' -o "$WORK/trace" -p "${PIDS[consumer]}"
+	sleep 0.5
+	talk "$WORK/got" 5 100 1400
+	stop trace INT 5
+	consumer_stop && load_stop || return
+	reported '.large == 500 and .dropped == 0' && same "$WORK/large" "$WORK/ref" || return
+	[ -f "$WORK/trace" ] || no "no trace: $(cat "$WORK/trace.err")" || return
+	[ "$(grep -c '(' "$WORK/trace")" -eq 0 ] || no "system calls: $(head -n 5 "$WORK/trace")"
+}
+
+# What can not be had is said, and nothing is left behind.
+refused()
+{
+	topology_direct || return
+	spawn_in load client "$XDPLACE" load -n "$CONTEXT" c0
+	wait_ready load 15 has_program client c0 || no "load: $(cat "$WORK/load.err")" || return
+	in_ns client "$TOOLS/xsk_consumer" "$CONTEXT" "$WORK" 2>"$WORK/err" && no "no sockets, no error" &&
+		return 1
+	grep -q 'without frames_xsk' "$WORK/err" || no "it says $(cat "$WORK/err")" || return
+	load_stop || return
+	in_ns client "$XDPLACE" watch -n "$CONTEXT" --frames xsk --umem-size 1M --lanes 2 c0 2>"$WORK/err" &&
+		no "room for a handful of frames, and no error" && return 1
+	grep -q 'make the UMEM larger' "$WORK/err" || no "it says $(cat "$WORK/err")" || return
+	load_start native "take whole udp" --lanes 1 || return
+	in_ns client capsh --drop=cap_net_raw -- -c "exec '$TOOLS/xsk_consumer' '$CONTEXT' '$WORK'" \
+		2>"$WORK/err" && no "no CAP_NET_RAW, and no error" && return 1
+	grep -q CAP_NET_RAW "$WORK/err" || no "it says $(cat "$WORK/err")" || return
+	load_stop
+}
+
 # The packets of a tap rule are the stack's: never redirected, and no metadata left on them.
 tapped()
 {
@@ -204,3 +239,9 @@ run_case xsk_killed "R5 R16" killed
 run_case xsk_jumbo "R5 R16" jumbo
 run_case xsk_queues "R16 R17" queues
 run_case xsk_watch "R16" watched
+run_case xsk_refused "R5" refused
+if command -v strace >/dev/null; then
+	run_case xsk_busy "R16" busy
+else
+	skip xsk_busy "R16" "strace is not installed"
+fi

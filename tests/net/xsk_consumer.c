@@ -2,8 +2,9 @@
 /*
  * xsk_consumer.c - a consumer of frames by AF_XDP and of completions, all lanes in one loop.
  *
- * In:  xsk_consumer CONTEXT DIR [hold]: the context, pinned or held by a running process, made
- *      with frames_xsk. With `hold` nothing that comes through sockets is released until SIGUSR1.
+ * In:  xsk_consumer CONTEXT DIR [hold|busy]: the context, pinned or held by a running process,
+ *      made with frames_xsk. With `hold` nothing that comes through sockets is released until
+ *      SIGUSR1; with `busy` it never sleeps.
  * Out: DIR/large, the UDP payloads that came through sockets, DIR/placed, those of whole packets
  *      that came through lanes, one behind the other. On standard output "ready", and at the end
  *      (SIGTERM, SIGINT) a JSON object.
@@ -27,6 +28,7 @@
 
 static volatile sig_atomic_t stop, hold;
 static struct xdplace *ctx;
+static bool busy;
 static FILE *large, *placed;
 static uint64_t large_count, placed_count;
 
@@ -237,10 +239,11 @@ int main(int argc, char **argv)
 	unsigned i, count;
 
 	if (argc < 3) {
-		fputs("usage: xsk_consumer CONTEXT DIR [hold]\n", stderr);
+		fputs("usage: xsk_consumer CONTEXT DIR [hold|busy]\n", stderr);
 		return 2;
 	}
-	hold = argc > 3;
+	hold = argc > 3 && !strcmp(argv[3], "hold");
+	busy = argc > 3 && !strcmp(argv[3], "busy");
 	large = open_file(argv[2], "large");
 	placed = open_file(argv[2], "placed");
 	ctx = xdplace_open_existing(argv[1], NULL, NULL);
@@ -255,6 +258,8 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	while (drain(count) || !stop) {
+		if (busy)
+			continue;
 		fflush(large);
 		fflush(placed);
 		if (!stop)
