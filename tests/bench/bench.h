@@ -26,9 +26,7 @@ double bench_now(void);	   /* seconds, monotonic */
 double bench_waited(void); /* seconds that this thread could not run for others */
 double bench_median(double *samples, size_t count); /* sorts them; NAN if there are none */
 int bench_pin_cpu(int cpu);			    /* this thread, 0 or -errno */
-/* What this thread competes with on its CPU: others get little; others get what it leaves. */
-void bench_prefer(void);
-void bench_real_time(void);
+void bench_real_time(void);	  /* this thread before all others of its CPU, if allowed */
 uint64_t bench_memory_free(void); /* bytes that can be had without swapping */
 
 /* ---- report.c ---- */

@@ -66,17 +66,12 @@ int bench_pin_cpu(int cpu)
 	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
 }
 
-void bench_prefer(void)
-{
-	setpriority(PRIO_PROCESS, gettid(), -20);
-}
-
 void bench_real_time(void)
 {
 	const struct sched_param param = {.sched_priority = 10};
 
 	if (sched_setscheduler(0, SCHED_FIFO, &param))
-		bench_prefer();
+		setpriority(PRIO_PROCESS, gettid(), -20);
 }
 
 uint64_t bench_memory_free(void)

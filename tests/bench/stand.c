@@ -134,6 +134,7 @@ int program_start(struct program_stand *stand, struct program_system *system,
 		  const struct program_traffic *traffic)
 {
 	system->turn.flows = traffic->flows;
+	system->turn.train = 1;
 	if (!traffic->payload)
 		return start_acks(stand, system, traffic);
 	system->frame_len =

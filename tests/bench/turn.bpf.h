@@ -29,7 +29,7 @@ static __always_inline __u16 turn_fold(__u32 sum)
 /* The sum is of 16-bit words in network byte order, whatever that is on this machine. */
 static __always_inline void turn_write(struct bench_turn *turn, struct tcphdr *tcp)
 {
-	__be32 seq = bpf_htonl(turn->seq);
+	__be32 seq = bpf_htonl(turn->seq + turn->passed * turn->payload);
 	__be16 sport = bpf_htons(BENCH_PORT + (turn->flow & BENCH_PORT_MASK));
 	__be16 dport = bpf_htons(turn->dport + (turn->flow >> BENCH_PORT_BITS));
 
@@ -38,11 +38,13 @@ static __always_inline void turn_write(struct bench_turn *turn, struct tcphdr *t
 	tcp->seq = seq;
 	tcp->check = ~turn_fold(turn->sum + sport + dport + (seq & 0xffff) + (seq >> 16));
 
-	turn->flow++;
-	if (turn->flow < turn->flows)
+	if (++turn->passed < turn->train)
+		return;
+	turn->passed = 0;
+	if (++turn->flow < turn->flows)
 		return;
 	turn->flow = 0;
-	turn->seq += turn->payload;
+	turn->seq += turn->train * turn->payload;
 }
 
 static __always_inline struct tcphdr *turn_tcp(struct xdp_md *ctx)

@@ -23,17 +23,18 @@
 
 /* Where the packets of one system are: kept for each system while another one is measured. */
 struct bench_turn {
-	__u32 flows;   /* round robin */
+	__u32 flows;   /* in turn */
+	__u32 train;   /* packets of a flow before it is the next flow's turn */
 	__u32 payload; /* bytes */
 	__u32 flow;    /* of the next packet */
-	__u32 seq;     /* of the next packet */
+	__u32 passed;  /* packets of its train */
+	__u32 seq;     /* of the first packet of its train */
 	__u32 sum;     /* of the TCP checksum, without ports and sequence number */
 	__u16 dport;   /* of flow 0, host byte order */
 	__u16 zero;
 	__u32 count; /* repetitions so far */
 	__u32 first; /* the time is taken at this repetition */
 	__u32 last;  /* and at this one */
-	__u32 pad;
 	__u64 begin; /* ns */
 	__u64 end;
 } __attribute__((aligned(64)));

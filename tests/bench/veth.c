@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * veth.c - the cases veth-*: the highest rate of in-order TCP at which nothing is lost.
+ * veth.c - the case veth-tcp1400: the highest rate of in-order TCP at which nothing is lost.
  *
- * In: two ends of a veth, made by scripts/bench.sh. A thread on CPU 0 generates by live frames, a
- * thread on CPU 1 is the consumer. The receiving end's driver and the program under test run
- * - in veth-tcp1400 on CPU 0, in the generator's context, as veth does by itself;
- * - in veth-1cpu-tcp1400 on CPU 1, before the consumer, as they do behind a NIC whose interrupts
- *   go where the consumer is: that CPU's whole work for a packet is what limits the rate.
- *
- * Out: gbit_per_s of payload that was in place in order, and cpu_s_per_gb: the time that CPUs
- * worked for 10^9 bytes; in the first case both CPUs without what the generator waited for its
- * turn, in the second the receiving CPU.
+ * In: two ends of a veth, made by scripts/bench.sh. A thread on CPU 0 generates by live frames;
+ * in its context the peer's driver runs the program under test. A thread on CPU 1 is the consumer.
+ * Out: gbit_per_s of payload that was in place in order, and cpu_s_per_gb: the time both CPUs
+ * worked for 10^9 bytes, without what the generator waited for its turn.
  *
  * A trial runs at one rate. It is good if every byte sent was found in place. From the rate that
  * the generator reaches unpaced the search goes by halves to the highest good one.
@@ -31,7 +26,9 @@
 #include "veth.h"
 #include "veth.skel.h"
 
+#define CASE "veth-tcp1400"
 #define FLOWS 16u
+#define TRAIN 16u /* segments of a flow in a row: a third of what TSO makes at once */
 #define BATCH 64u
 #define FIRST_PORT 2000u
 #define ROUNDS 5u
@@ -39,8 +36,9 @@
 #define TRIES 3u
 #define TRIAL_SECONDS 0.2
 #define PROBE_PACKETS 400000u /* of the trial that finds out how fast the generator is */
-#define SETTLE_SECONDS 0.05   /* for the consumer to finish after the last packet */
-#define NAP_NS 20000	      /* of a consumer that finds nothing */
+/* Of a consumer that finds nothing: shorter ones made no system faster, only CPU 1 busier. */
+#define NAP_NS 100000
+#define SETTLE_SECONDS 0.05 /* for the consumer to finish after the last packet */
 
 struct trial {
 	double packets_per_s; /* really offered */
@@ -58,21 +56,8 @@ struct consumer {
 	double done; /* when it last ran out of work */
 };
 
-struct veth_case {
-	const char *name;
-	bool one_cpu; /* receives and consumes on CPU 1 */
-};
-
-static const struct veth_case cases[] = {
-	{"veth-tcp1400", false},
-	{"veth-1cpu-tcp1400", true},
-};
-#define CASES (sizeof(cases) / sizeof(cases[0]))
-
 struct stand {
-	const struct veth_case *what;
 	struct veth_bpf *skel;
-	pid_t napi;    /* thread that receives, with one_cpu */
 	uint16_t port; /* of the next trial: every trial has flows of its own */
 };
 
@@ -145,12 +130,6 @@ static double consumer_cpu(const struct consumer *consumer)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* Time that this case counts, but for the generator's. */
-static double receiver_cpu(const struct consumer *consumer)
-{
-	return consumer_cpu(consumer) + (stand.napi > 0 ? veth_napi_cpu(stand.napi) : 0);
-}
-
 /* ---- trials ---- */
 
 static int generate(uint32_t packets, double rate)
@@ -162,6 +141,7 @@ static int generate(uint32_t packets, double rate)
 
 	memset(g, 0, sizeof(*g));
 	g->turn.flows = FLOWS;
+	g->turn.train = TRAIN;
 	g->batch = BATCH;
 	g->gap = rate > 0 ? BATCH * 1e9 / rate : 0;
 	opts.data_size_in = bench_frame(frame, BENCH_HEADERS + VETH_PAYLOAD, VETH_PAYLOAD,
@@ -193,7 +173,7 @@ static int run_trial(struct consumer *consumer, double rate, struct trial *trial
 	uint32_t packets = rate > 0 ? rate * TRIAL_SECONDS : PROBE_PACKETS;
 	struct veth_system *system = consumer->system;
 	uint64_t before = system->ops->bytes(system);
-	double cpu = receiver_cpu(consumer);
+	double cpu = consumer_cpu(consumer);
 	double waited = bench_waited();
 	double sending, seconds, gigabytes;
 	uint64_t bytes;
@@ -213,9 +193,8 @@ static int run_trial(struct consumer *consumer, double rate, struct trial *trial
 	trial->good = bytes == g->sent * VETH_PAYLOAD;
 	trial->packets_per_s = g->sent / sending;
 	trial->gbit_per_s = gigabytes * 8 / seconds;
-	cpu = receiver_cpu(consumer) - cpu;
-	if (!stand.what->one_cpu)
-		cpu += sending - g->idle / 1e9 - waited;
+	cpu = consumer_cpu(consumer) - cpu;
+	cpu += sending - g->idle / 1e9 - waited;
 	trial->cpu_s_per_gb = cpu / gigabytes;
 	return 0;
 }
@@ -275,8 +254,7 @@ static int measure(struct veth_system *system)
 	err = system->ops->open(system);
 	if (err)
 		return err;
-	stand.napi = stand.what->one_cpu ? veth_napi_thread(VETH_RECEIVER, 1) : 0;
-	err = stand.napi < 0 ? stand.napi : consumer_start(&consumer, system);
+	err = consumer_start(&consumer, system);
 	if (!err) {
 		err = search(&consumer, &best);
 		consumer_stop(&consumer);
@@ -299,63 +277,37 @@ static void measure_round(void)
 			continue;
 		system->failed = measure(system);
 		if (system->failed)
-			bench_note("%s: %s failed: %s", stand.what->name, system->name,
+			bench_note("%s: %s failed: %s", CASE, system->name,
 				   strerror(-system->failed));
 	}
 }
 
 static void report(void)
 {
-	const char *name = stand.what->name;
 	struct veth_system *system = veth_systems;
 	size_t i;
 
 	for (i = 0; i < veth_system_count; i++)
-		bench_report(name, system[i].name, "gbit_per_s", "Gbit/s", &system[i].rate);
+		bench_report(CASE, system[i].name, "gbit_per_s", "Gbit/s", &system[i].rate);
 	for (i = 0; i < veth_system_count; i++)
-		bench_report(name, system[i].name, "cpu_s_per_gb", "s/GB", &system[i].cpu);
-	bench_note("%s: %u flows in turn; generator on CPU 0, driver and program on CPU %d, "
-		   "consumer on CPU 1; rates are of payload",
-		   name, FLOWS, stand.what->one_cpu);
-	bench_note(
-		"veth-*: drop does nothing with a packet: what it costs is generator and driver");
-	bench_note("veth-*: xdplace and afxdp-reassembler-csum verify checksums, "
-		   "afxdp-reassembler does not");
-}
-
-static void run_case(const struct veth_case *what)
-{
-	unsigned int i;
-
-	stand.what = what;
-	for (i = 0; i < veth_system_count; i++) {
-		veth_systems[i].failed = 0;
-		veth_systems[i].rate.count = 0;
-		veth_systems[i].cpu.count = 0;
-	}
-	for (i = 0; i < ROUNDS; i++)
-		measure_round();
-	report();
-}
-
-static bool wanted(void)
-{
-	size_t i;
-
-	for (i = 0; i < CASES; i++)
-		if (bench_wanted(cases[i].name))
-			return true;
-	return false;
+		bench_report(CASE, system[i].name, "cpu_s_per_gb", "s/GB", &system[i].cpu);
+	bench_note(CASE ": %u flows, %u segments of each in turn; generator, driver and program on "
+			"CPU 0, consumer on "
+			"CPU 1; rates are of payload",
+		   FLOWS, TRAIN);
+	bench_note(CASE ": drop does nothing with a packet: what it costs is generator and driver");
+	bench_note(CASE ": xdplace and afxdp-reassembler-csum verify checksums, afxdp-reassembler "
+			"does not");
 }
 
 static bool possible(void)
 {
 	if (!if_nametoindex(VETH_SENDER) || !if_nametoindex(VETH_RECEIVER)) {
-		bench_note("veth-*: skipped, there is no %s: run scripts/bench.sh", VETH_SENDER);
+		bench_note(CASE ": skipped, there is no %s: run scripts/bench.sh", VETH_SENDER);
 		return false;
 	}
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		bench_note("veth-*: skipped, two CPUs are needed");
+		bench_note(CASE ": skipped, two CPUs are needed");
 		return false;
 	}
 	return true;
@@ -363,10 +315,10 @@ static bool possible(void)
 
 int bench_veth(void)
 {
-	size_t i;
+	unsigned int i;
 	int err;
 
-	if (!wanted() || !possible())
+	if (!bench_wanted(CASE) || !possible())
 		return 0;
 	stand.skel = veth_bpf__open();
 	if (!stand.skel)
@@ -377,10 +329,11 @@ int bench_veth(void)
 	veth_xsks = bpf_map__fd(stand.skel->maps.bench_xsks);
 	veth_to_socket = bpf_program__fd(stand.skel->progs.to_socket);
 	bench_pin_cpu(0);
-	bench_prefer();
-	for (i = 0; !err && i < CASES; i++)
-		if (bench_wanted(cases[i].name))
-			run_case(&cases[i]);
+	bench_real_time();
+	for (i = 0; !err && i < ROUNDS; i++)
+		measure_round();
+	if (!err)
+		report();
 	veth_bpf__destroy(stand.skel);
 	return err;
 }

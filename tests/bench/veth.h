@@ -5,8 +5,6 @@
 #ifndef BENCH_VETH_H
 #define BENCH_VETH_H
 
-#include <sys/types.h>
-
 #include "bench.h"
 
 #define VETH_SENDER "xpbench0"
@@ -43,11 +41,5 @@ extern struct veth_system veth_systems[];
 extern const size_t veth_system_count;
 extern int veth_xsks; /* the map of the program to_socket, and that program */
 extern int veth_to_socket;
-
-/* ---- napi.c ---- */
-
-/* The thread, on that CPU, in which the interface receives from now on; -errno. */
-pid_t veth_napi_thread(const char *ifname, int cpu);
-double veth_napi_cpu(pid_t thread); /* seconds that it has run */
 
 #endif

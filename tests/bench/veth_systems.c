@@ -35,6 +35,7 @@ static int placed_open(struct veth_system *system)
 	struct xdplace_opts opts = {
 		.size = sizeof(opts),
 		.lanes = 1,
+		.hot = 1024, /* what comes back while the consumer naps is still in the cache */
 		.no_checksum = !system->verify,
 	};
 	const struct xdplace_attach_opts attach_opts = {.size = sizeof(attach_opts)};
@@ -79,8 +80,13 @@ static void placed_reset(struct veth_system *system)
 	system->placed.bytes = bytes;
 }
 
-static const struct veth_ops placed_ops = {placed_open, placed_close, placed_consume, placed_bytes,
-					   placed_reset};
+static const struct veth_ops placed_ops = {
+	.open = placed_open,
+	.close = placed_close,
+	.consume = placed_consume,
+	.bytes = placed_bytes,
+	.reset = placed_reset,
+};
 
 /* ---- copy-floor, drop ---- */
 
@@ -115,7 +121,11 @@ static uint64_t floor_bytes(struct veth_system *system)
 	       VETH_PAYLOAD;
 }
 
-static const struct veth_ops floor_ops = {floor_open, floor_close, NULL, floor_bytes, NULL};
+static const struct veth_ops floor_ops = {
+	.open = floor_open,
+	.close = floor_close,
+	.bytes = floor_bytes,
+};
 
 /* ---- afxdp-reassembler ---- */
 
@@ -148,8 +158,12 @@ static uint64_t reassembler_bytes(struct veth_system *system)
 	return bench_reassembler_bytes(system->reassembler);
 }
 
-static const struct veth_ops reassembler_ops = {reassembler_open, reassembler_close,
-						reassembler_consume, reassembler_bytes, NULL};
+static const struct veth_ops reassembler_ops = {
+	.open = reassembler_open,
+	.close = reassembler_close,
+	.consume = reassembler_consume,
+	.bytes = reassembler_bytes,
+};
 
 struct veth_system veth_systems[] = {
 	{.name = "xdplace", .ops = &placed_ops, .verify = true},
