@@ -16,7 +16,9 @@
 	X(checksum)                                                                                \
 	X(rules)                                                                                   \
 	X(table)                                                                                   \
-	X(own)
+	X(own)                                                                                     \
+	X(full)                                                                                    \
+	X(lanes)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
