@@ -209,10 +209,14 @@ static void print_status(const struct status *status)
 static int show(const struct xdplace_found *found, struct json_object *array)
 {
 	struct xdplace *ctx = xdplace_open_existing(found->name, cli_log, NULL);
-	struct json_object *object = json_found(found);
+	struct json_object *object;
 	static struct status status;
 	int code = CLI_DONE;
 
+	/* Its process has ended since it was found: then it is no more. */
+	if (!ctx && errno == ENOENT && !cli.context)
+		return CLI_DONE;
+	object = json_found(found);
 	memset(&status, 0, sizeof(status));
 	if (!cli.json)
 		print_found(found);
