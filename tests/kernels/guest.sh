@@ -46,18 +46,6 @@ test_doctor() {
 	grep -v ^ok /tmp/doctor
 }
 
-# Packets by BPF_PROG_TEST_RUN: what the programs do, not only whether they load. One process,
-# as emulation makes each fork dear, and without libcheck's time limits, which would judge it.
-test_prog() {
-	need prog prog || return
-	if CK_FORK=no CK_DEFAULT_TIMEOUT=0 CK_VERBOSITY=normal prog > /tmp/prog 2>&1; then
-		echo "ok prog: $(grep -m 1 '^[0-9]*%' /tmp/prog)"
-	else
-		echo "not ok prog: exit code $?, $(grep -m 1 '^[0-9]*%' /tmp/prog)"
-		grep -E '^[^ ]+:[0-9]+:[FE]:' /tmp/prog || tail -n 20 /tmp/prog
-	fi
-}
-
 # Not busybox' own, which it prefers and which knows no veth.
 ip() {
 	/xdplace/ip "$@"
@@ -214,4 +202,16 @@ test_frames_native() {
 
 test_frames_skb() {
 	frames skb
+}
+
+# Packets by BPF_PROG_TEST_RUN: what the programs do, not only whether they load. One process,
+# as emulation makes each fork dear, last, as it takes longest, and without libcheck's time limits, which would judge it.
+test_prog() {
+	need prog prog || return
+	if CK_FORK=no CK_DEFAULT_TIMEOUT=0 CK_VERBOSITY=normal prog > /tmp/prog 2>&1; then
+		echo "ok prog: $(grep -m 1 '^[0-9]*%' /tmp/prog)"
+	else
+		echo "not ok prog: exit code $?, $(grep -m 1 '^[0-9]*%' /tmp/prog)"
+		grep -E '^[^ ]+:[0-9]+:[FE]:' /tmp/prog || tail -n 20 /tmp/prog
+	fi
 }
