@@ -37,7 +37,8 @@ load_start()
 	local mode=$1 rule=$2
 
 	shift 2
-	spawn_in load client "$XDPLACE" load -n "$CONTEXT" -m "$mode" --frames xsk --rule "$rule" "$@" c0
+	spawn_in load client "$XDPLACE" load -n "$CONTEXT" -m "$mode" --frames xsk --rule "$rule" \
+		"$@" c0
 	wait_ready load 15 has_program client c0 || no "load: $(cat "$WORK/load.err")"
 }
 
@@ -102,8 +103,8 @@ exhausted()
 {
 	topology_direct && server_start || return
 	reference "$WORK/ref" 1 50 1000 || return
-	load_start "$1" "take whole udp src port $PORT" --umem-size 4M --lanes 1 && consumer_start hold ||
-		return
+	load_start "$1" "take whole udp src port $PORT" --umem-size 4M --lanes 1 || return
+	consumer_start hold || return
 	talk "$WORK/got" 4 100 1000 || return
 	kill -USR1 "${PIDS[consumer]}"
 	sleep 0.3
@@ -169,12 +170,13 @@ queues()
 	reported '.sockets == 2 and .large == 800 and .dropped == 0 and .no_socket == 0'
 }
 
-# A consumer that does not sleep costs no system call: it makes none but those that write its files.
+# A consumer that does not sleep makes no system call, but those that write its files.
 busy()
 {
 	topology_direct && server_start && reference "$WORK/ref" 5 100 1400 || return
 	load_start native "take whole udp src port $PORT" --lanes 1 && consumer_start busy || return
-	spawn trace strace -f -qq -e 'trace=!write,?newfstatat,?fstat' -o "$WORK/trace" -p "${PIDS[consumer]}"
+	spawn trace strace -f -qq -e 'trace=!write,?newfstatat,?fstat' -o "$WORK/trace" \
+		-p "${PIDS[consumer]}"
 	sleep 0.5
 	talk "$WORK/got" 5 100 1400
 	stop trace INT 5
@@ -190,11 +192,12 @@ refused()
 	topology_direct || return
 	spawn_in load client "$XDPLACE" load -n "$CONTEXT" c0
 	wait_ready load 15 has_program client c0 || no "load: $(cat "$WORK/load.err")" || return
-	in_ns client "$TOOLS/xsk_consumer" "$CONTEXT" "$WORK" 2>"$WORK/err" && no "no sockets, no error" &&
-		return 1
+	in_ns client "$TOOLS/xsk_consumer" "$CONTEXT" "$WORK" 2>"$WORK/err" &&
+		no "no sockets, no error" && return 1
 	grep -q 'without frames_xsk' "$WORK/err" || no "it says $(cat "$WORK/err")" || return
 	load_stop || return
-	in_ns client "$XDPLACE" watch -n "$CONTEXT" --frames xsk --umem-size 1M --lanes 2 c0 2>"$WORK/err" &&
+	in_ns client "$XDPLACE" watch -n "$CONTEXT" --frames xsk --umem-size 1M --lanes 2 c0 \
+		2>"$WORK/err" &&
 		no "room for a handful of frames, and no error" && return 1
 	grep -q 'make the UMEM larger' "$WORK/err" || no "it says $(cat "$WORK/err")" || return
 	load_start native "take whole udp" --lanes 1 || return
@@ -224,7 +227,8 @@ watched()
 	talk "$WORK/got" 1 20 1400 && wait_for 5 bash -c "! kill -0 ${PIDS[watch]}" ||
 		no "watch does not end: $(tail -n 3 "$WORK/watch.out" "$WORK/watch.err")" || return
 	stop watch TERM || no "watch: exit status $?: $(cat "$WORK/watch.err")" || return
-	jq -r 'select(.reason == "redirected") | .payload[84:]' "$WORK/watch.out" | xxd -r -p >"$WORK/seen"
+	jq -r 'select(.reason == "redirected") | .payload[84:]' "$WORK/watch.out" |
+		xxd -r -p >"$WORK/seen"
 	same "$WORK/seen" "$WORK/ref"
 }
 
