@@ -18,7 +18,8 @@
 	X(table)                                                                                   \
 	X(own)                                                                                     \
 	X(full)                                                                                    \
-	X(lanes)
+	X(lanes)                                                                                   \
+	X(hostile)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)

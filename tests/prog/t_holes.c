@@ -507,6 +507,22 @@ START_TEST(fin_behind_a_hole_given_up)
 }
 END_TEST
 
+/* Data were seen behind it: it is not believed, or what is behind it would be lost. [R3 R12] */
+START_TEST(fin_in_front_of_early_data)
+{
+	static const struct step steps[] = {
+		OPEN,
+		{P(ACK, 1500, 100), {C(EARLY, .at = 500, .len = 100)}},
+		{P(ACK, 10000, 100), {C(EARLY, .at = 9000, .len = 100)}},
+		{P(ACK | FIN, 1000, 100), {C(APPEND, .len = 100)}},
+		{P(ACK, 1100, 400),
+		 {C(APPEND, .at = 100, .len = 400), C(APPEND, .at = 500, .len = 100, CAUGHT_UP)}},
+	};
+
+	TABLE(steps);
+}
+END_TEST
+
 #define ISN 1000
 
 static struct packet segment(uint32_t offset, uint32_t len)
@@ -892,6 +908,7 @@ Suite *suite_holes(void)
 	tcase_add_test(tc, acknowledgement_seen_before_the_data);
 	tcase_add_test(tc, only_the_acknowledged_hole_is_given_up);
 	tcase_add_test(tc, fin_behind_a_hole_given_up);
+	tcase_add_test(tc, fin_in_front_of_early_data);
 	tcase_add_test(tc, holes_64_at_once);
 	tcase_add_test(tc, holes_128_at_once);
 	tcase_add_test(tc, holes_full);
