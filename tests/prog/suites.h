@@ -19,7 +19,8 @@
 	X(own)                                                                                     \
 	X(full)                                                                                    \
 	X(lanes)                                                                                   \
-	X(hostile)
+	X(hostile)                                                                                 \
+	X(abuse)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
