@@ -204,8 +204,9 @@ test_frames_skb() {
 	frames skb
 }
 
-# Packets by BPF_PROG_TEST_RUN: what the programs do, not only whether they load. One process,
-# as emulation makes each fork dear, last, as it takes longest, and without libcheck's time limits, which would judge it.
+# Packets by BPF_PROG_TEST_RUN: what the programs do, not only whether they load. Last, as it takes
+# longest; in one process, as emulation makes each fork dear, and without libcheck's time limits,
+# which would judge the emulation.
 test_prog() {
 	need prog prog || return
 	if CK_FORK=no CK_DEFAULT_TIMEOUT=0 CK_VERBOSITY=normal prog > /tmp/prog 2>&1; then
