@@ -10,8 +10,8 @@
  * that whoever sees a placed byte knows which one it has to be. For UDP `seq` is the stream
  * offset that the test expects for the datagram.
  */
-#ifndef PACKET_H
-#define PACKET_H
+#ifndef TEST_PACKET_H
+#define TEST_PACKET_H
 
 #include <stddef.h>
 #include <stdint.h>

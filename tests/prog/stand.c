@@ -17,6 +17,10 @@
 struct stand stand;
 static struct frame frame;
 static struct xp_completion seen[XP_MIN_RING * 4];
+static struct xdplace *shared; /* stand_share() */
+
+static size_t poll_all(uint32_t lane);
+static void release_all(uint32_t lane, size_t n);
 
 static const char *where(void)
 {
@@ -58,13 +62,13 @@ void stand_rule(const char *text)
 		      xdplace_error());
 }
 
-static void open_context(const struct xdplace_opts *opts)
+static void use_context(struct xdplace *ctx)
 {
 	uint32_t i;
 
 	memset(&stand, 0, sizeof(stand));
 	stand.action = XDP_PASS;
-	stand.ctx = xdplace_open(opts);
+	stand.ctx = ctx;
 	ck_assert_msg(stand.ctx != NULL, "open: %s", xdplace_error());
 	stand.config = xdplace_config(stand.ctx);
 	stand.umem = xdplace_umem(stand.ctx, &stand.umem_size);
@@ -79,14 +83,43 @@ void stand_open(const struct xdplace_opts *opts)
 {
 	struct xdplace_opts standard = stand_opts();
 
-	open_context(opts ? opts : &standard);
+	use_context(xdplace_open(opts ? opts : &standard));
 	if (!opts)
 		stand_rule("tap stream any");
 }
 
-void stand_setup(void)
+/* The test before may have failed: what it left goes, unseen. */
+static void clean_up(void)
+{
+	size_t n;
+
+	while ((n = poll_all(0)) || xdplace_lane_flush(stand.lane[0]) > 0)
+		release_all(0, n);
+	stand.before = stand_counters();
+}
+
+void stand_share(void)
 {
 	stand_open(NULL);
+	xdplace_lane_close(stand.lane[0]);
+	shared = stand.ctx;
+	stand.ctx = NULL;
+}
+
+void stand_unshare(void)
+{
+	xdplace_close(shared);
+	shared = NULL;
+}
+
+void stand_setup(void)
+{
+	if (!shared) {
+		stand_open(NULL);
+		return;
+	}
+	use_context(shared);
+	clean_up();
 }
 
 void stand_audit(void)
@@ -102,8 +135,11 @@ void stand_audit(void)
 struct xp_counters stand_counters(void)
 {
 	struct xp_counters counters;
+	size_t i;
 
 	ck_assert_msg(!xdplace_stats(stand.ctx, XP_NONE, &counters), "%s", xdplace_error());
+	for (i = 0; i < sizeof(counters) / sizeof(__u64); i++)
+		((__u64 *)&counters)[i] -= ((__u64 *)&stand.before)[i];
 	return counters;
 }
 
@@ -185,7 +221,8 @@ void stand_close(void)
 	}
 	for (i = 0; i < stand.config->lanes; i++)
 		xdplace_lane_close(stand.lane[i]);
-	xdplace_close(stand.ctx);
+	if (stand.ctx != shared)
+		xdplace_close(stand.ctx);
 	stand.ctx = NULL;
 	for (i = 0; i < stand.streams; i++)
 		stream_free(stand.stream[i]);

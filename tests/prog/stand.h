@@ -102,9 +102,10 @@ struct stand {
 	bool anonymous;	      /* flows are not followed, their bytes only counted */
 	uint8_t salt;	      /* of the packet fed last */
 	struct packet last;
-	bool own_used;	   /* own areas are written to on purpose */
-	bool broken;	   /* user space did harm to itself: no audit, no sums */
-	const char *where; /* table and row, for messages */
+	struct xp_counters before; /* counters when the test began */
+	bool own_used;		   /* own areas are written to on purpose */
+	bool broken;		   /* user space did harm to itself: no audit, no sums */
+	const char *where;	   /* table and row, for messages */
 };
 extern struct stand stand;
 
@@ -113,6 +114,12 @@ void stand_open(const struct xdplace_opts *opts);
 /* As stand_open(NULL), to be changed. */
 struct xdplace_opts stand_opts(void);
 void stand_rule(const char *text);
+/*
+ * Unchecked fixtures: one context as of stand_open(NULL) for all tests of a case. Loading takes
+ * far longer than a test; each still has its consumer, its flows and its sums to itself.
+ */
+void stand_share(void);
+void stand_unshare(void);
 /* Checked fixtures: open as NULL, close with all the checks. */
 void stand_setup(void);
 void stand_close(void);

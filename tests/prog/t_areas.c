@@ -239,6 +239,7 @@ START_TEST(header_areas_hold_headers_only)
 	unsigned options, ip, n, i;
 	uint32_t at = 0, k;
 
+	stand_open(NULL);
 	open_stream();
 	f = malloc(sizeof(*f));
 	ck_assert(f != NULL);
@@ -376,6 +377,7 @@ START_TEST(four_kinds_of_areas)
 	struct packet p = segment(0, 100), ack = segment(100, 0);
 	struct xdplace_audit audit;
 
+	stand_open(NULL);
 	open_stream();
 	stand_feed(0, &p);
 	stand_feed(0, &ack);
@@ -396,6 +398,7 @@ Suite *suite_areas(void)
 	TCase *tc = tcase_create("areas");
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_unchecked_fixture(tc, stand_share, stand_unshare);
 	tcase_add_checked_fixture(tc, stand_setup, stand_close);
 	tcase_add_test(tc, small_whole_packet_goes_to_a_hybrid_area);
 	tcase_add_test(tc, large_whole_packet_goes_to_a_frame_area);
@@ -408,14 +411,14 @@ Suite *suite_areas(void)
 	tcase_add_test(tc, jumbo_segment_early);
 	tcase_add_test(tc, segments_of_60000_bytes);
 	tcase_add_test(tc, segments_of_any_size);
-	tcase_add_test(tc, header_areas_hold_headers_only);
 	tcase_add_test(tc, network_headers_are_aligned);
-	tcase_add_test(tc, four_kinds_of_areas);
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("options");
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, NULL, stand_close);
+	tcase_add_test(tc, header_areas_hold_headers_only);
+	tcase_add_test(tc, four_kinds_of_areas);
 	tcase_add_test(tc, threshold_smallest);
 	tcase_add_test(tc, threshold_largest);
 	tcase_add_test(tc, areas_of_8_kib);

@@ -268,6 +268,7 @@ Suite *suite_checksum(void)
 	TCase *tc = tcase_create("checksums");
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_unchecked_fixture(tc, stand_share, stand_unshare);
 	tcase_add_checked_fixture(tc, stand_setup, stand_close);
 	tcase_add_test(tc, damaged_segment_loses_to_its_retransmission);
 	tcase_add_test(tc, damaged_segment_takes_a_new_area_in_vain);

@@ -881,6 +881,7 @@ Suite *suite_holes(void)
 	TCase *tc = tcase_create("holes");
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_unchecked_fixture(tc, stand_share, stand_unshare);
 	tcase_add_checked_fixture(tc, stand_setup, stand_close);
 	tcase_add_test(tc, hole_opened_and_filled);
 	tcase_add_test(tc, first_segments_in_reverse);

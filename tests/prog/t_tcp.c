@@ -705,6 +705,7 @@ Suite *suite_tcp(void)
 	TCase *tc = tcase_create("life");
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_unchecked_fixture(tc, stand_share, stand_unshare);
 	tcase_add_checked_fixture(tc, stand_setup, stand_close);
 	tcase_add_test(tc, stream_from_syn_to_fin);
 	tcase_add_test(tc, fin_without_data);

@@ -140,6 +140,7 @@ Suite *suite_udp(void)
 	TCase *tc = tcase_create("datagrams");
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_unchecked_fixture(tc, stand_share, stand_unshare);
 	tcase_add_checked_fixture(tc, stand_setup, stand_close);
 	tcase_add_test(tc, datagrams_back_to_back);
 	tcase_add_test(tc, datagrams_straddle_areas);
