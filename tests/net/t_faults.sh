@@ -133,7 +133,7 @@ stalled()
 	local key first
 
 	topology_direct && http_start $PORT || return
-	follow_start f client c0 "$1" "tap tcp src port $PORT" --umem-size 4M --ring 1024 \
+	follow_start f client c0 "$1" "tap tcp src port $PORT" --umem-size 16M --ring 4096 \
 		--hole-age 1s || return
 	spawn_in fetch client curl -sS -i -m 40 --local-port 40004 --limit-rate 30M \
 		-o "$WORK/got0" "http://$SERVER4:$PORT/large"
@@ -147,6 +147,10 @@ stalled()
 	"$TOOLS/same" -b "$WORK/got0" "$WORK/www/large" || return
 	key=tcp_${SERVER4}_$PORT-${CLIENT4}_40004
 	[ -n "$(gaps_of f "$key")" ] || no "no gap, though the consumer stood still" || return
+	# Overrun again at its very end, a stream is not "finished", and what it has is the beginning.
+	if [ "$(flow_report f "$key" .reason)" != finished ]; then
+		truncate -s "$(flow_report f "$key" '.bytes + ([.gaps[].length] | add)')" "$WORK/got0"
+	fi
 	same_or_gap f "$key" "$WORK/got0" || return
 	first=$(gaps_of f "$key" | head -n 1)
 	[ $(($(size_of "$WORK/f/$key") - ${first%:*})) -gt 1000000 ] ||
