@@ -168,7 +168,7 @@ run() { # KERNEL
 		return 0
 	fi
 	make_initramfs "$directory" "$directory/initramfs" || return 1
-	mkdir -p "$BUILD/kernels"
+	mkdir -p "$BUILD/kernels" && : > "$log" # a new one, before anybody reads it
 	# Without cmpxchg16b: when an interrupt comes right behind it, QEMU 7.2 gives it a flags
 	# register full of garbage, and the kernel, whose allocator lives on it, dies now and then.
 	# In the background, so that a signal to this script is heard at once.
