@@ -18,7 +18,7 @@
 		}                                                                                  \
 	}
 
-/* [R3 R4 R9] */
+/* [R3 R4 R9 R18] */
 START_TEST(stream_from_syn_to_fin)
 {
 	static const struct step steps[] = {
