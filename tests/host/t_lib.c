@@ -159,9 +159,9 @@ END_TEST
 
 #define FIELD(name, bad, text)                                                                     \
 	{                                                                                          \
-		offsetof(struct xdplace_opts, name), sizeof(opts_size.name), bad, text             \
+		offsetof(struct xdplace_opts, name), sizeof(((struct xdplace_opts *)0)->name),     \
+			bad, text                                                                  \
 	}
-static const struct xdplace_opts opts_size;
 static const struct {
 	size_t offset;
 	size_t size;
