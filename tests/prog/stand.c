@@ -88,14 +88,21 @@ void stand_open(const struct xdplace_opts *opts)
 		stand_rule("tap stream any");
 }
 
-/* The test before may have failed: what it left goes, unseen. */
-static void clean_up(void)
+/* The test before may have failed: what it left goes, unseen. False: it left too much. */
+static bool clean_up(void)
 {
+	struct xdplace_audit audit;
 	size_t n;
+	int left;
 
-	while ((n = poll_all(0)) || xdplace_lane_flush(stand.lane[0]) > 0)
+	do {
+		left = xdplace_lane_flush(stand.lane[0]);
+		n = poll_all(0);
 		release_all(0, n);
+	} while (left > 0 || n);
 	stand.before = stand_counters();
+	return !left && !xdplace_audit(stand.ctx, &audit) && !audit.state[XDPLACE_AREA_LOST] &&
+	       !audit.state[XDPLACE_AREA_TWICE];
 }
 
 void stand_share(void)
@@ -119,7 +126,10 @@ void stand_setup(void)
 		return;
 	}
 	use_context(shared);
-	clean_up();
+	if (clean_up())
+		return;
+	xdplace_lane_close(stand.lane[0]);
+	stand_open(NULL);
 }
 
 void stand_audit(void)
