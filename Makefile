@@ -62,13 +62,13 @@ $(BUILD)/xdplace.skel.h: $(BUILD)/xdplace.bpf.o
 # The library is position independent once, for both of its forms.
 $(BUILD)/user/lib/%.o: user/lib/%.c $(BUILD)/xdplace.skel.h
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fPIC -MMD -c $< -o $@
+	$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c $< -o $@
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -c $< -o $@
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -c $< -o $@
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(STATIC): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
@@ -84,7 +84,7 @@ $(BUILD)/xdplace: $(CLI_OBJ) $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
 $(BUILD)/examples/%: user/examples/%.c $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ $(STATIC) $(LIB_LIBS) -lcrypto
+	$(CC) $(ALL_CFLAGS) -MMD -MP $< -o $@ $(STATIC) $(LIB_LIBS) -lcrypto
 $(BUILD)/tests/host: $(HOST_OBJ) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
@@ -93,10 +93,10 @@ $(BUILD)/tests/prog: $(PROG_OBJ) $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
 $(BUILD)/tests/%: tests/net/%.c $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ $(STATIC) $(LIB_LIBS) -lpthread
+	$(CC) $(ALL_CFLAGS) -MMD -MP $< -o $@ $(STATIC) $(LIB_LIBS) -lpthread
 $(KERNEL_TOOLS): $(BUILD)/tests/%: tests/kernels/%.c $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD $< -o $@ $(STATIC) $(LIB_LIBS)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $< -o $@ $(STATIC) $(LIB_LIBS)
 
 $(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard tests/bench/*.h bpf/*.h include/xdplace/*.h)
 	@mkdir -p $(@D)

@@ -46,6 +46,26 @@ static __always_inline __u16 xp_get16(const void *p)
 #endif
 }
 
+/* A mask of the first 1..7 bytes of a word in memory. */
+static __always_inline __u64 xp_first_bytes(__u32 bytes)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (1ull << (8 * bytes)) - 1;
+#else
+	return ~0ull << (64 - 8 * bytes);
+#endif
+}
+
+/* Two 32-bit words, in their order in memory, as one. */
+static __always_inline __u64 xp_pair(__u32 first, __u32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u64)second << 32;
+#else
+	return second | (__u64)first << 32;
+#endif
+}
+
 /* In front of a loop that must have no jumps. */
 #ifdef __clang__
 #define xp_unroll _Pragma("unroll")

@@ -194,45 +194,14 @@ __attribute__((noinline)) int xp_flush_one(__u32 lane)
 	return 1;
 }
 
-/* Hand back what the lane itself has in work: cells, the open frame area, areas in hand. */
-__attribute__((noinline)) int xp_return_areas(__u32 lane)
-{
-	struct xp_cursor *cur = xp_cursor_at(lane);
-	struct xp_completion *c;
-	__u32 i, next;
-
-	if (!cur)
-		return 0;
-	for (i = 0; i < XP_HAND + 3; i++) {
-		if (i < XP_HAND) {
-			if (!cur->hand_count)
-				continue;
-			cur->hand_count--;
-			next = (cur->hand[cur->hand_count & (XP_HAND - 1)]
-				<< xp_config.area_shift) +
-			       1;
-		} else {
-			next = i == XP_HAND ? cur->frame_next : cur->cell_next[(i - 1) & 1];
-		}
-		if (!next)
-			continue;
-		c = xp_emit(cur, lane, XP_NODATA, XP_R_FLUSHED, XP_NONE);
-		if (!c)
-			continue;
-		c->flags = XP_RELEASE_DATA2;
-		c->data2 = (next - 1) & ~(xp_area_bytes() - 1);
-		xp_give_area(xp_area_of(next - 1));
-	}
-	cur->cell_next[0] = cur->cell_next[1] = cur->frame_next = 0;
-	return 0;
-}
-
 static __always_inline int xp_command_add(struct xp_cursor *cur, __u32 lane,
 					  struct xp_command *command)
 {
 	struct xp_flow *f;
 	int index, r;
 
+	if (xp_flow_make_room(cur, lane))
+		return -ENOSPC;
 	index = xp_flow_open(lane, &command->key, command->flags & (XP_FLOW_TAKE | XP_FLOW_V6));
 	if (index < 0)
 		return -EEXIST;
@@ -288,8 +257,6 @@ __attribute__((noinline)) int xp_command_run(struct xp_command *command, __u32 l
 		return xp_tick(lane);
 	case XP_CMD_FLUSH:
 		return xp_flush_one(lane);
-	case XP_CMD_RETURN:
-		return xp_return_areas(lane);
 	default:
 		return -EINVAL;
 	}
@@ -308,10 +275,6 @@ int xp_control(struct xdp_md *ctx)
 	lane = command.lane;
 	if (command.code == XP_CMD_PING) {
 		packet->result = XP_ABI;
-		return XDP_DROP;
-	}
-	if (command.code == XP_CMD_WAKE && lane < xp_config.lanes) {
-		packet->result = xp_wake(lane);
 		return XDP_DROP;
 	}
 	packet->result = -EINVAL;

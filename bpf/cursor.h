@@ -7,8 +7,19 @@
 #define CURSOR_H
 
 #include <xdplace/abi.h>
+#include "parsed.h"
 
 #define XP_HAND 8u /* areas taken from the free ring, not used yet */
+
+/* Flows that a lane remembers besides its last one (map xp_recent, k). */
+#define XP_RECENT 1024u
+
+/* An entry is never removed: its handle no longer fits the flow once that has ended. */
+struct xp_recent {
+	union xp_key key;
+	__u32 handle;
+	__u32 zero[3];
+};
 
 /*
  * The packet in work, while it takes the long way (place.bpf.h). `at` and `end` are stream
@@ -35,11 +46,12 @@ struct xp_cursor {
 	__u32 hand[XP_HAND];
 	__u32 hot_consumed; /* groups */
 	__u32 cold_consumed;
-	__u32 cell_next[2]; /* UMEM offset of the next header and hybrid cell, + 1; 0: none */
+	__u32 cell_next[2]; /* UMEM offset of the next header and hybrid cell; at the start of an
+			     * area: none */
 
 	union xp_key key; /* of the last flow, so that a train of packets needs no look-up */
 	__u32 handle;	  /* its handle; 0 with key zero: none */
-	__u32 frame_next; /* UMEM offset of the next frame, + 1; 0: none */
+	__u32 frame_next; /* UMEM offset of the next frame, the same way */
 
 	__u32 lru_head; /* flows, most recently active first; index + 1, 0: none */
 	__u32 lru_tail;
@@ -49,6 +61,7 @@ struct xp_cursor {
 	__u32 used_early;
 	__u32 sweep; /* where the search for aged holes goes on */
 	__u32 spare;
+	struct xp_packet packet; /* in work, as parsed: too large for the stack */
 	struct xp_job job;
 };
 

@@ -245,19 +245,23 @@ __attribute__((noinline)) int xp_refill(__u32 lane)
 	return cur->hand_count;
 }
 
-/* Take an area out of the hand; XP_NONE if there is none. */
-static __always_inline __u32 xp_take_area(struct xp_cursor *cur, __u32 lane, __u32 state)
+/* Take an area out of a hand that is not empty. */
+static __always_inline __u32 xp_hand_take(struct xp_cursor *cur, __u32 state)
 {
 	__u32 area;
 
-	if (!cur->hand_count && !xp_refill(lane))
-		return XP_NONE;
-	if (!cur->hand_count)
-		return XP_NONE;
 	cur->hand_count--;
 	area = cur->hand[cur->hand_count & (XP_HAND - 1)];
 	xp_area_mark(area, state);
 	return area;
+}
+
+/* Take an area; XP_NONE if none is to be had. */
+static __always_inline __u32 xp_take_area(struct xp_cursor *cur, __u32 lane, __u32 state)
+{
+	if (!cur->hand_count && !xp_refill(lane))
+		return XP_NONE;
+	return xp_hand_take(cur, state);
 }
 
 /* Hand an area over to the consumer; a completion of the same turn tells it so. */
@@ -274,29 +278,23 @@ static __always_inline __u32 xp_cell_state(enum xp_cell_kind kind, __u32 lane)
 }
 
 /*
- * The next cell of a kind: its UMEM offset, XP_NONE if there is no area for it. *flags gets
+ * The next cell of a kind, with an area in hand in case it is needed: its UMEM offset. *flags gets
  * XP_RELEASE_HEADER when it is the last of its area.
  */
 static __always_inline __u32 xp_take_cell(struct xp_cursor *cur, __u32 lane, enum xp_cell_kind kind,
-					  __u32 *flags)
+					  __u32 area_mask, __u32 *flags)
 {
-	__u32 next = cur->cell_next[kind], area_mask = (1u << xp_config.area_shift) - 1, area;
+	__u32 at = cur->cell_next[kind];
 
-	if (!next) {
-		area = xp_take_area(cur, lane, xp_cell_state(kind, lane));
-		if (area == XP_NONE)
-			return XP_NONE;
-		next = (area << xp_config.area_shift) + 1;
+	/* Past the last cell of an area, and before the first area of all. */
+	if (!(at & area_mask))
+		at = xp_hand_take(cur, xp_cell_state(kind, lane)) << xp_config.area_shift;
+	cur->cell_next[kind] = at + XP_CELL;
+	if (!((at + XP_CELL) & area_mask)) {
+		*flags = XP_RELEASE_HEADER;
+		xp_give_area(xp_area_of(at));
 	}
-	next--;
-	if (((next + XP_CELL) & area_mask) == 0) {
-		*flags |= XP_RELEASE_HEADER;
-		cur->cell_next[kind] = 0;
-		xp_give_area(xp_area_of(next));
-	} else {
-		cur->cell_next[kind] = next + XP_CELL + 1;
-	}
-	return next;
+	return at;
 }
 
 #endif

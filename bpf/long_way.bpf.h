@@ -3,7 +3,7 @@
  * long_way.bpf.h - a packet that is not simply the next one of a flow without holes: it starts or
  * ends a flow, fills or opens a hole, repeats, is damaged, or is delivered whole.
  *
- * In: a parsed packet, its locked lane, its flow's handle or XP_NONE. Out: the XDP action; the
+ * In: a locked lane with its parsed packet, the flow's handle or XP_NONE. Out: the XDP action; the
  * lane is left, whatever happened. The order: rule, room, checksum, flow, op-code, areas.
  */
 #ifndef LONG_WAY_BPF_H
@@ -12,13 +12,6 @@
 #include "redirect.bpf.h"
 #include "stream.bpf.h"
 #include "verdict.bpf.h"
-
-/* Bytes that a flow may place from its edge on. */
-static __always_inline __u32 xp_window(const struct xp_flow *f)
-{
-	return (xp_config.window << xp_config.area_shift) -
-	       ((__u32)f->edge & (xp_area_bytes() - 1));
-}
 
 /* The whole packet: hybrid cells if small, else the frame area. */
 __attribute__((noinline)) int xp_put_whole(struct xdp_md *ctx, __u32 lane, __u32 bytes)
@@ -69,14 +62,11 @@ static __always_inline void xp_make_way(struct xp_cursor *cur, __u32 lane, struc
 					const struct xp_decision *d)
 {
 	__u64 end = d->offset + d->length;
-	__u32 i;
 
-	for (i = 0; i < XP_MAX_RUNS; i++) {
-		if (f->early == XP_NONE || (!d->jump && end - f->edge <= xp_window(f)))
-			break;
-		if (xp_drain(lane, XP_R_GAP_WINDOW, 1))
-			break;
-	}
+	if (d->jump)
+		xp_drain(lane, XP_R_GAP_WINDOW, 0);
+	else
+		xp_drain_until(lane, XP_R_GAP_WINDOW, end);
 	if (d->jump || end - f->edge > xp_window(f)) {
 		if (f->early != XP_NONE)
 			xp_early_drop(cur, f);
@@ -101,7 +91,9 @@ static __always_inline void xp_put_stream(struct xdp_md *ctx, struct xp_cursor *
 	/* The hole before it is given up: early no more, and told as such it would go missing. */
 	if (job->opcode == XP_EARLY && d->offset <= f->edge)
 		job->opcode = XP_APPEND;
-	if (d->fin && !(f->flags & XP_FLOW_FIN)) {
+	/* Data behind it have been seen: such a FIN is damaged or forged. */
+	if (d->fin && !(f->flags & XP_FLOW_FIN) &&
+	    !xp_data_beyond(job->flow, d->offset + d->length)) {
 		f->flags |= XP_FLOW_FIN;
 		f->fin = d->offset + d->length;
 	}
@@ -156,7 +148,7 @@ static __always_inline struct xp_flow *xp_set_up(struct xp_cursor *cur, __u32 la
 		flags |= XP_FLOW_TAKE;
 	if (p->v6)
 		flags |= XP_FLOW_V6;
-	index = xp_flow_open(lane, &p->key, flags);
+	index = xp_flow_make_room(cur, lane) ? -XP_R_NO_FLOW : xp_flow_open(lane, &p->key, flags);
 	if (index < 0) {
 		cur->job.opcode = XP_WHOLE;
 		cur->job.reason = -index;
@@ -229,19 +221,22 @@ static __always_inline int xp_put(struct xdp_md *ctx, struct xp_cursor *cur, __u
 	return action;
 }
 
-__attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, const struct xp_packet *p, __u32 lane,
-					  __u32 handle)
+__attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, __u32 lane, __u32 handle)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	struct xp_lane *shared = xp_lane_at(lane);
 	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
+	struct xp_packet *p;
 	struct xp_decision *d;
 	struct xp_flow *f;
 	int take, r, action = 0;
 	__u32 match = 0;
 
-	if (!cur || !shared || !scratch || !p)
+	if (!cur || !shared || !scratch)
 		return XDP_PASS;
+	p = &cur->packet;
+	if (!p->v6) /* the plain way leaves them */
+		p->key.word[3] = p->key.word[4] = p->key.word[5] = 0;
 	d = &scratch->decision;
 	__builtin_memset(d, 0, sizeof(*d));
 	f = handle == XP_NONE ? NULL : xp_flow_of(handle);

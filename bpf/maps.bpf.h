@@ -84,6 +84,14 @@ struct {
 	__uint(max_entries, 1);
 } xp_flow SEC(".maps");
 
+/* Flows that a lane has seen lately, by a hash of their key (k). max_entries: lanes times that. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct xp_recent);
+	__uint(max_entries, XP_RECENT);
+} xp_recent SEC(".maps");
+
 /* Blocks for flows with holes (k). max_entries: lanes * early blocks of a lane. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -25,6 +25,7 @@
 
 #include <xdplace/abi.h>
 #include "compiler.h"
+#include "parsed.h"
 
 #define XP_TCP_FIN 0x01
 #define XP_TCP_SYN 0x02
@@ -33,21 +34,6 @@
 
 #define XP_MAX_EXT_HEADERS 8
 #define XP_MAX_IP_BYTES 65535u
-
-struct xp_packet {
-	union xp_key key;
-	__u32 payload; /* bytes of TCP or UDP payload */
-	__u32 seq;     /* TCP, host byte order */
-	__u32 ack;
-	__u16 data;   /* offset of the payload: length of all headers */
-	__u16 l3;     /* offset of the (inner) IP header */
-	__u16 l4;     /* offset of the TCP or UDP header */
-	__u16 window; /* TCP, as sent, unscaled */
-	__u8 v6;
-	__u8 tcp_flags;
-	__u8 proto;
-	__u8 no_checksum; /* UDP over IPv4 without one */
-};
 
 /* The linear part of the frame. */
 struct xp_view {
@@ -266,7 +252,6 @@ static __always_inline int xp_parse_tcp(const struct xp_view *v, struct xp_walk 
 	p->seq = xp_load32(tcp + 4);
 	p->ack = xp_load32(tcp + 8);
 	p->tcp_flags = tcp[13];
-	p->window = xp_load16(tcp + 14);
 	p->no_checksum = 0;
 	p->l4 = w->off;
 	p->data = w->off + header;
@@ -289,7 +274,6 @@ static __always_inline int xp_parse_udp(const struct xp_view *v, struct xp_walk 
 	xp_set_ports(p, udp, IPPROTO_UDP);
 	p->seq = p->ack = 0;
 	p->tcp_flags = 0;
-	p->window = 0;
 	p->no_checksum = !p->v6 && !udp[6] && !udp[7];
 	p->l4 = w->off;
 	p->data = w->off + sizeof(struct udphdr);
@@ -488,7 +472,6 @@ static __always_inline int xp_plain_l4(const void *data, const void *end, __u32 
 		p->seq = bpf_ntohl(tcp->seq);
 		p->ack = bpf_ntohl(tcp->ack_seq);
 		p->tcp_flags = flags[1];
-		p->window = bpf_ntohs(tcp->window);
 		p->no_checksum = 0;
 		p->data = l4 + header;
 		p->payload = limit - l4 - header;
@@ -502,7 +485,6 @@ static __always_inline int xp_plain_l4(const void *data, const void *end, __u32 
 			return 1;
 		p->seq = p->ack = 0;
 		p->tcp_flags = 0;
-		p->window = 0;
 		p->no_checksum = !p->v6 && !udp->check;
 		p->data = l4 + sizeof(*udp);
 		p->payload = header - sizeof(*udp);
@@ -511,9 +493,20 @@ static __always_inline int xp_plain_l4(const void *data, const void *end, __u32 
 	return 1;
 }
 
+/* The word of a key that holds the protocol, of no virtual network. */
+static __always_inline __u32 xp_proto_word(__u8 proto)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return proto;
+#else
+	return (__u32)proto << 24;
+#endif
+}
+
 /*
  * Ethernet, IP without options or extension headers, TCP or UDP, all of the frame linear:
- * 0 parsed, 1 anything else. For IPv4 the last three words of the key are left as they were.
+ * 0 parsed, 1 anything else. For IPv4 the last three words of the key are left as they were. The
+ * key is written in words, as it is read: a load waits for narrower stores.
  */
 static __always_inline int xp_parse_plain(const void *data, const void *end, __u32 protocols,
 					  struct xp_packet *p)
@@ -536,13 +529,11 @@ static __always_inline int xp_parse_plain(const void *data, const void *end, __u
 			return 1;
 		p->v6 = 0;
 		p->l3 = ETH_HLEN;
-		xp_copy_words32(&p->key.v4.src, &ip->saddr, 2);
+		p->key.word[0] = xp_pair(ip->saddr, ip->daddr);
 		if ((const char *)(ip + 1) + 4 > (const char *)end)
 			return 1;
-		xp_copy_words32(&p->key.v4.sport, ip + 1, 1);
-		p->key.v4.vnet = 0;
-		p->key.word[2] = 0;
-		p->key.v4.proto = ip->protocol;
+		p->key.word[1] = xp_pair(xp_get32(ip + 1), 0);
+		p->key.word[2] = xp_pair(xp_proto_word(ip->protocol), 0);
 		return xp_plain_l4(data, end, ETH_HLEN + sizeof(*ip), limit, ip->protocol, p);
 	}
 	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
@@ -558,8 +549,7 @@ static __always_inline int xp_parse_plain(const void *data, const void *end, __u
 			return 1;
 		xp_copy_words32(&p->key.v6.sport, ip6 + 1, 1);
 		p->key.v6.vnet = 0;
-		p->key.word[5] = 0;
-		p->key.v6.proto = ip6->nexthdr;
+		p->key.word[5] = xp_pair(xp_proto_word(ip6->nexthdr), 0);
 		return xp_plain_l4(data, end, ETH_HLEN + sizeof(*ip6), limit, ip6->nexthdr, p);
 	}
 	return 1;

@@ -11,7 +11,8 @@
 #include "checksum.h"
 #include "flow_table.bpf.h"
 
-#define XP_CSUM_STEP 512u /* what bpf_csum_diff() takes on every kernel */
+#define XP_SHORT_HEADER 96u /* longest header of a packet on the short way */
+#define XP_CSUM_STEP 512u   /* what bpf_csum_diff() takes on every kernel */
 
 /* A UMEM offset as memory, with `size` bytes (a constant, at most an area) known to be there. */
 static __always_inline char *xp_umem_at(__u32 offset, __u32 size)
@@ -172,53 +173,43 @@ __attribute__((noinline)) int xp_verify(struct xdp_md *ctx, const struct xp_pack
 
 /* ---- headers and whole packets ---- */
 
-/*
- * Copy `length` bytes of headers from the linear part into a cell by 8-byte words, nothing of
- * the payload behind them: -1 if that is not possible this way.
- */
-static __always_inline int xp_copy_words(const void *data, const void *end, char *to, __u32 length,
-					 const int words)
+/* Copy the first `length` bytes, of at most `words` words that are all there, to `to`. */
+static __always_inline void xp_copy_first(char *to, const char *from, __u32 length, const int words)
 {
-	const __u64 *from = data;
-	__u64 *out = (__u64 *)to;
-	__u32 rest = length;
+	__u32 rest = length & 7, whole = length - rest;
 	int i;
 
-	if ((const void *)(from + words) > end)
-		return -1;
-	xp_unroll for (i = 0; i < words; i++) out[i] = from[i];
-	/* Headers only: what was copied beyond them is wiped, at most three words. */
-	xp_opaque(rest);
-	if (rest > 128)
-		return -1;
-	*(__u64 *)(to + rest) = 0;
-	*(__u64 *)(to + rest + 8) = 0;
-	*(__u64 *)(to + rest + 16) = 0;
-	return 0;
+	xp_unroll for (i = 0; i < words; i++)
+	{
+		if (whole > 8u * i)
+			((__u64 *)to)[i] = ((const __u64 *)from)[i];
+		else if (whole == 8u * i && rest)
+			((__u64 *)to)[i] = ((const __u64 *)from)[i] & xp_first_bytes(rest);
+	}
 }
 
-static __always_inline int xp_copy_header(struct xdp_md *ctx, __u32 cell, __u32 length)
+/*
+ * Headers from the linear part to `to` by 8-byte words, nothing of the payload behind them; a
+ * helper call costs more than these few words.
+ */
+static __always_inline int xp_copy_header(struct xdp_md *ctx, char *to, __u32 length)
 {
-	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	char *to = xp_umem_at(cell, XP_CELL);
+	const char *from = (const char *)(long)ctx->data, *end = (const char *)(long)ctx->data_end;
+	__u64 n = length;
 
-	if (!to)
-		return -1;
-	to += XP_PAD;
-	if (length <= 64 && length >= 40 && !xp_copy_words(data, end, to, length, 8))
+	if (length <= 64 && from + 64 <= end) {
+		xp_copy_first(to, from, length, 8);
 		return 0;
-	if (length <= 88 && length > 64 && !xp_copy_words(data, end, to, length, 11))
-		return 0;
-	{
-		__u64 n = length;
-
-		n -= 1;
-		xp_opaque(n);
-		if (n >= XP_CELL - XP_PAD)
-			return -1;
-		n += 1;
-		return bpf_xdp_load_bytes(ctx, 0, to, n) ? -1 : 0;
 	}
+	if (length <= XP_SHORT_HEADER && from + XP_SHORT_HEADER <= end) {
+		xp_copy_first(to, from, length, XP_SHORT_HEADER / 8);
+		return 0;
+	}
+	n -= 1;
+	xp_opaque(n);
+	if (n >= XP_SHORT_HEADER)
+		return -1;
+	return bpf_xdp_load_bytes(ctx, 0, to, n + 1);
 }
 
 /*
@@ -229,32 +220,30 @@ static __always_inline int xp_take_cells(struct xp_cursor *cur, __u32 lane, enum
 					 __u32 bytes)
 {
 	__u32 need = (XP_PAD + bytes + XP_CELL - 1) & ~(XP_CELL - 1);
-	__u32 next = cur->cell_next[kind], mask = xp_area_bytes() - 1, area;
+	__u32 at = cur->cell_next[kind], mask = xp_area_bytes() - 1, area;
 	struct xp_completion *c;
 
-	if (!next || (((next - 1) & mask) + need > xp_area_bytes())) {
+	if (!(at & mask) || (at & mask) + need > xp_area_bytes()) {
 		area = xp_take_area(cur, lane, xp_cell_state(kind, lane));
 		if (area == XP_NONE)
 			return -1;
-		if (next) {
+		if (at & mask) {
 			c = xp_emit(cur, lane, cur->job.opcode, XP_R_OK, XP_NONE);
 			if (c) {
 				c->flags = XP_RELEASE_HEADER;
-				c->header = (next - 1) & ~mask;
+				c->header = at & ~mask;
 			}
-			xp_give_area(xp_area_of(next - 1));
+			xp_give_area(xp_area_of(at));
 		}
-		next = (area << xp_config.area_shift) + 1;
+		at = area << xp_config.area_shift;
 	}
-	cur->job.header = next - 1;
+	cur->job.header = at;
 	cur->job.header_len = bytes;
 	cur->job.header_flags = 0;
-	next += need;
-	cur->cell_next[kind] = next;
-	if (((next - 1) & mask) == 0) {
-		cur->cell_next[kind] = 0;
+	cur->cell_next[kind] = at + need;
+	if (!((at + need) & mask)) {
 		cur->job.header_flags = XP_RELEASE_HEADER;
-		xp_give_area(xp_area_of(cur->job.header));
+		xp_give_area(xp_area_of(at));
 	}
 	return 0;
 }
@@ -302,27 +291,28 @@ static __always_inline struct xp_completion *xp_tell(struct xp_cursor *cur, __u3
 __attribute__((noinline)) int xp_frame_piece(struct xdp_md *ctx, __u32 lane)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
-	__u32 size = xp_area_bytes(), left, used, next, at, old = XP_NONE, area;
+	__u32 size = xp_area_bytes(), left, used, at, old = XP_NONE, area;
 	struct xp_completion *c;
 	char *to;
 
 	if (!cur || cur->job.at >= cur->job.end)
 		return 0;
 	left = cur->job.end - cur->job.at;
-	next = cur->frame_next;
-	used = (next - 1) & (size - 1);
-	if (!next || used + XP_PAD + left > size) {
+	at = cur->frame_next;
+	used = at & (size - 1);
+	if (!used || used + XP_PAD + left > size) {
 		area = xp_take_area(cur, lane, XP_AREA(XP_AREA_FRAME, lane));
 		if (area == XP_NONE)
 			return -1;
-		if (next)
-			old = xp_area_of(next - 1);
-		next = (area << xp_config.area_shift) + 1;
+		if (used)
+			old = xp_area_of(at);
+		at = area << xp_config.area_shift;
 		used = 0;
 	}
 	if (left > size - used - XP_PAD)
 		left = size - used - XP_PAD;
-	at = next - 1 + XP_PAD;
+	cur->frame_next = at + ((XP_PAD + left + 63) & ~63u);
+	at += XP_PAD;
 	to = xp_umem_at(at, size);
 	if (!to || xp_copy(ctx, cur->job.from, to, left))
 		cur->job.reason = XP_R_COPY;
@@ -337,10 +327,7 @@ __attribute__((noinline)) int xp_frame_piece(struct xdp_md *ctx, __u32 lane)
 		c->flags |= XP_RELEASE_DATA2;
 		xp_give_area(old);
 	}
-	next = next - 1 + ((XP_PAD + left + 63) & ~63u);
-	cur->frame_next = next + 1;
-	if ((next & (size - 1)) == 0) {
-		cur->frame_next = 0;
+	if (!(cur->frame_next & (size - 1))) {
 		c->flags |= XP_RELEASE_DATA;
 		xp_give_area(xp_area_of(at));
 	}

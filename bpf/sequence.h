@@ -152,4 +152,18 @@ static __always_inline __u32 xp_runs_hole(struct xp_early *e, __u32 edge)
 	return xp_found(e);
 }
 
+/* Does any run reach beyond offset `o`? */
+static __always_inline int xp_runs_beyond(struct xp_early *e, __u32 edge, __u32 o)
+{
+	__u32 i;
+
+	for (i = 0; i < XP_MAX_RUNS; i++) {
+		if (i >= xp_runs(e))
+			break;
+		if (e->run[i].end - edge > o - edge)
+			return 1;
+	}
+	return 0;
+}
+
 #endif

@@ -12,9 +12,6 @@
 
 #include "long_way.bpf.h"
 
-/* One cell holds so many bytes of headers. */
-#define XP_SHORT_HEADER (XP_CELL - XP_PAD)
-
 /* Does the packet's checksum hold, given the folded sum of its payload? */
 static __always_inline int xp_short_good(struct xdp_md *ctx, const struct xp_packet *p,
 					 __u32 payload)
@@ -22,166 +19,216 @@ static __always_inline int xp_short_good(struct xdp_md *ctx, const struct xp_pac
 	return xp_plain_good((void *)(long)ctx->data, (void *)(long)ctx->data_end, p, payload);
 }
 
-/* Sum of bytes just placed at `memory`: at once where the kernel can, else in steps. */
-static __always_inline int xp_short_sum(char *memory, __u32 offset, __u32 length)
+/* Where a packet goes, gathered before anything is changed. */
+struct xp_short {
+	struct xp_cursor *cur;
+	struct xp_lane *shared;
+	struct xp_completion *c;
+	char *bank; /* the only bank, NULL where there are several */
+	__u32 lane;
+	__u32 size; /* of an area */
+};
+
+/* The lane's side of a short packet; -1: not to be had, or the ring is full. */
+static __always_inline int xp_short_begin(struct xp_short *s, struct xp_cursor *cur, __u32 lane)
 {
-	__u32 words = length & ~3u, size = xp_area_bytes();
+	__u32 first_bank = 0;
+
+	/* At most two areas of data and one of headers. */
+	if (cur->hand_count < 3 && xp_refill(lane) < 3)
+		return -1;
+	s->cur = cur;
+	s->lane = lane;
+	s->size = xp_area_bytes();
+	s->shared = xp_lane_at(lane);
+	if (!s->shared || !xp_room(cur, s->shared))
+		return -1;
+	s->c = xp_ring_at(lane, cur->written);
+	s->bank = NULL;
+	if (!s->c)
+		return -1;
+	if (xp_config.banks > 1)
+		return 0;
+	s->bank = bpf_map_lookup_elem(&xp_umem, &first_bank);
+	return s->bank ? 0 : -1;
+}
+
+/* xp_umem_at() with one look-up for all places of a packet where there is one bank. */
+static __always_inline char *xp_short_at(const struct xp_short *s, __u32 offset)
+{
+	__u32 bank_bytes = 1u << xp_config.bank_shift;
+	__u64 in_bank = offset & (bank_bytes - 1);
+
+	if (xp_config.banks > 1)
+		return xp_umem_at(offset, xp_area_bytes());
+	if (in_bank > bank_bytes - xp_area_bytes())
+		return NULL;
+	return s->bank + in_bank;
+}
+
+/* Copy and, where asked, sum what goes to one piece of memory: the folded sum, or -1. */
+static __always_inline int xp_short_place(struct xdp_md *ctx, const struct xp_short *s, __u32 from,
+					  __u32 to, __u32 length)
+{
+	char *memory = xp_short_at(s, to);
+	__u32 words = length & ~3u;
 	__s64 sum;
 
-	if (xp_config.csum_step < size || length & 3)
-		return xp_sum_placed(offset, length);
+	if (!memory || xp_copy(ctx, from, memory, length))
+		return -1;
+	if (!(xp_config.knobs & XP_KNOB_CHECKSUM))
+		return 0;
+	if (xp_config.csum_step < xp_area_bytes() || length & 3)
+		return xp_sum_placed(to, length);
 	xp_opaque(words);
-	if (words > size)
+	if (words > xp_area_bytes())
 		return -1;
 	sum = bpf_csum_diff(NULL, 0, (void *)memory, words, 0);
 	return sum < 0 ? -1 : (int)xp_fold(sum);
 }
 
-/* The header into its cell, and the completion that names it. */
-static __always_inline struct xp_completion *
-xp_short_header(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane, const struct xp_packet *p,
-		enum xp_cell_kind kind, __u32 opcode, __u32 handle)
+/* The header into a cell, and the completion that names it. */
+static __always_inline void xp_short_header(struct xdp_md *ctx, const struct xp_short *s,
+					    const struct xp_packet *p, const struct xp_flow *f,
+					    enum xp_cell_kind kind, __u32 opcode)
 {
-	struct xp_completion *c;
+	struct xp_completion *c = s->c;
 	__u32 flags = 0, cell;
+	char *to;
 
-	cell = xp_take_cell(cur, lane, kind, &flags);
-	if (cell == XP_NONE)
-		return NULL;
-	c = xp_ring_at(lane, cur->written);
-	if (!c) /* never: the index is masked */
-		return NULL;
-	xp_copy_header(ctx, cell, p->data);
-	cur->written++;
+	cell = xp_take_cell(s->cur, s->lane, kind, s->size - 1, &flags);
+	to = xp_short_at(s, cell);
+	if (to)
+		xp_copy_header(ctx, to + XP_PAD, p->data);
+	s->cur->written++;
 	c->opcode = opcode;
 	c->reason = XP_R_OK;
 	c->flags = flags;
-	c->lane = lane;
-	c->flow = handle;
+	c->lane = s->lane;
+	c->flow = f->handle;
+	c->offset = f->edge;
 	c->header = cell + XP_PAD;
 	c->header_len = p->data;
-	return c;
+}
+
+/* Count, tell, leave the lane. */
+static __always_inline int xp_short_end(const struct xp_short *s, const struct xp_packet *p,
+					struct xp_flow *f, __u32 opcode, __u32 placed)
+{
+	int r;
+
+	xp_saw_ack(f, p);
+	xp_touch(s->cur, f, s->lane);
+	r = xp_verdict(s->lane, opcode, XP_R_OK, placed, f->flags & XP_FLOW_TAKE);
+	xp_publish(s->cur, s->shared, s->lane);
+	return r;
 }
 
 /* Pure acknowledgement of an open flow. */
 static __always_inline int xp_short_ack(struct xdp_md *ctx, const struct xp_packet *p,
 					struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
-	struct xp_lane *shared = xp_lane_at(lane);
-	struct xp_completion *c;
-	int r;
+	struct xp_short s;
 
-	if (!shared || !xp_room(cur, shared))
+	if (xp_short_begin(&s, cur, lane))
 		return -1;
 	if (xp_config.knobs & XP_KNOB_CHECKSUM && !xp_short_good(ctx, p, 0))
 		return -1;
-	c = xp_short_header(ctx, cur, lane, p, XP_HYBRID_CELL, XP_NODATA, f->handle);
-	if (!c)
-		return -1;
-	c->offset = f->edge;
-	c->data_len = 0;
-	c->data = c->data2 = XP_NONE;
-	xp_saw_ack(f, p);
-	xp_touch(cur, f, lane);
-	r = xp_verdict(lane, XP_NODATA, XP_R_OK, 0, f->flags & XP_FLOW_TAKE);
-	xp_publish(cur, shared, lane);
-	return r;
+	xp_short_header(ctx, &s, p, f, XP_HYBRID_CELL, XP_NODATA);
+	s.c->data_len = 0;
+	s.c->data = s.c->data2 = XP_NONE;
+	return xp_short_end(&s, p, f, XP_NODATA, 0);
+}
+
+/*
+ * The areas of a segment: the one that holds the edge, or a new one, and a second where it ends
+ * in the next. New ones are looked at in the hand, not taken yet; returns how many.
+ */
+static __always_inline __u32 xp_short_areas(const struct xp_cursor *cur, const struct xp_flow *f,
+					    int straddles, __u32 *first, __u32 *second)
+{
+	__u32 top = cur->hand_count, taken = 0;
+
+	*first = f->area;
+	*second = XP_NONE;
+	if (*first == XP_NONE)
+		*first = cur->hand[(top - ++taken) & (XP_HAND - 1)];
+	if (straddles)
+		*second = cur->hand[(top - ++taken) & (XP_HAND - 1)];
+	return taken;
+}
+
+/* What a segment of which bytes [in_area, end) go to `first` and on to `second` leaves behind. */
+static __always_inline __u32 xp_short_pass(struct xp_flow *f, __u32 first, __u32 second, __u32 end,
+					   __u32 size)
+{
+	__u32 mine = XP_AREA(XP_AREA_REASSEMBLY, XP_FLOW_INDEX(f->handle));
+
+	if (end < size) {
+		if (f->area == XP_NONE)
+			xp_area_mark(first, mine);
+		f->area = first;
+		return 0;
+	}
+	xp_give_area(first);
+	f->area = second;
+	if (end < 2 * size) {
+		if (second != XP_NONE)
+			xp_area_mark(second, mine);
+		return XP_RELEASE_DATA;
+	}
+	xp_give_area(second);
+	f->area = XP_NONE;
+	return XP_RELEASE_DATA | XP_RELEASE_DATA2;
 }
 
 /* Next in sequence, no hole, at most two areas. */
 static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_packet *p,
 					   struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
-	struct xp_lane *shared = xp_lane_at(lane);
-	__u32 size = xp_area_bytes(), length = p->payload, in_area = f->edge & (size - 1);
-	__u32 first = f->area, second = XP_NONE, taken = 0, part = length, to, flags = 0;
-	struct xp_completion *c;
-	char *memory;
-	int r, sum = 0, more;
+	__u32 length = p->payload, in_area, end, first, second, taken, part, to;
+	struct xp_short s;
+	int sum, more;
 
-	if (!shared || !xp_room(cur, shared))
+	if (xp_short_begin(&s, cur, lane))
 		return -1;
-	/* At most two areas of data and one of headers. */
-	if (cur->hand_count < 3 && xp_refill(lane) < 3)
-		return -1;
-	if (first == XP_NONE)
-		first = cur->hand[(cur->hand_count - ++taken) & (XP_HAND - 1)];
-	if (length > size - in_area) {
-		second = cur->hand[(cur->hand_count - ++taken) & (XP_HAND - 1)];
-		/* Neighbours are one piece of memory, and often enough the next is one. */
-		if (second != first + 1)
-			part = size - in_area;
-	}
+	in_area = f->edge & (s.size - 1);
+	end = in_area + length;
+	taken = xp_short_areas(cur, f, end > s.size, &first, &second);
 	to = (first << xp_config.area_shift) + in_area;
-	memory = xp_umem_at(to, size);
-	if (!memory || xp_copy(ctx, p->data, memory, part))
+	/* Neighbours are one piece of memory, and more often than not the next is one. */
+	part = end <= s.size || second == first + 1 ? length : s.size - in_area;
+	sum = xp_short_place(ctx, &s, p->data, to, part);
+	if (sum < 0)
 		return -1;
-	if (xp_config.knobs & XP_KNOB_CHECKSUM) {
-		sum = xp_short_sum(memory, to, part);
-		if (sum < 0)
-			return -1;
-	}
 	if (part < length) {
-		to = second << xp_config.area_shift;
-		memory = xp_umem_at(to, size);
-		if (!memory || xp_copy(ctx, p->data + part, memory, length - part))
+		more = xp_short_place(ctx, &s, p->data + part, second << xp_config.area_shift,
+				      length - part);
+		if (more < 0)
 			return -1;
-		if (xp_config.knobs & XP_KNOB_CHECKSUM) {
-			more = xp_short_sum(memory, to, length - part);
-			if (more < 0)
-				return -1;
-			/* Behind an odd number of bytes the halves of each word change places. */
-			sum += part & 1 ? (more & 0xff) << 8 | more >> 8 : more;
-		}
+		/* Behind an odd number of bytes the halves of each word change places. */
+		sum += part & 1 ? (more & 0xff) << 8 | more >> 8 : more;
 	}
 	if (xp_config.knobs & XP_KNOB_CHECKSUM && !xp_short_good(ctx, p, sum))
 		return -1;
-	/* The header's area is taken from below the data's: those are not taken yet. */
 	cur->hand_count -= taken;
-	c = xp_short_header(ctx, cur, lane, p, XP_HEADER_CELL, XP_APPEND, f->handle);
-	if (!c) {
-		cur->hand_count += taken;
-		return -1;
-	}
-	c->offset = f->edge;
-	c->data = (first << xp_config.area_shift) + in_area;
-	c->data_len = length;
-	c->data2 = XP_NONE;
-	if (f->area == XP_NONE)
-		xp_area_mark(first, XP_AREA(XP_AREA_REASSEMBLY, XP_FLOW_INDEX(f->handle)));
-	f->area = first;
-	if (in_area + length >= size) {
-		flags = XP_RELEASE_DATA;
-		xp_give_area(first);
-		f->area = second;
-	}
-	if (second != XP_NONE) {
-		c->data2 = second << xp_config.area_shift;
-		xp_area_mark(second, XP_AREA(XP_AREA_REASSEMBLY, XP_FLOW_INDEX(f->handle)));
-		if (in_area + length == 2 * size) { /* both are full */
-			flags |= XP_RELEASE_DATA2;
-			xp_give_area(second);
-			f->area = XP_NONE;
-		}
-	}
-	c->flags |= flags;
+	xp_short_header(ctx, &s, p, f, XP_HEADER_CELL, XP_APPEND);
+	s.c->data = to;
+	s.c->data_len = length;
+	s.c->data2 = second == XP_NONE ? XP_NONE : second << xp_config.area_shift;
+	s.c->flags |= xp_short_pass(f, first, second, end, s.size);
 	f->edge += length;
 	f->next += length;
 	f->bytes += length;
-	xp_saw_ack(f, p);
-	xp_touch(cur, f, lane);
-	r = xp_verdict(lane, XP_APPEND, XP_R_OK, length, f->flags & XP_FLOW_TAKE);
-	xp_publish(cur, shared, lane);
-	return r;
+	return xp_short_end(&s, p, f, XP_APPEND, length);
 }
 
 /*
- * Choose between the two, or neither: -1. A function of its own so that its stack is not there
- * any more when the long way needs it.
+ * Choose between the two, or neither: -1. Part of its caller: where returns are protected against
+ * speculation, each call costs as much as fifteen lines here.
  */
-static __attribute__((noinline)) int xp_short_way(struct xdp_md *ctx, const struct xp_packet *p,
-						  struct xp_cursor *cur, __u32 lane,
-						  struct xp_flow *f)
+static __always_inline int xp_short_way(struct xdp_md *ctx, const struct xp_packet *p,
+					struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
 	if (f->state != XP_FLOW_OPEN || p->data > XP_SHORT_HEADER)
 		return -1;

@@ -55,6 +55,22 @@ static __always_inline __u32 xp_advance(struct xp_flow *f, struct xp_early *e, _
 	return XP_RELEASE_DATA;
 }
 
+/* Bytes that a flow may place from its edge on. */
+static __always_inline __u32 xp_window(const struct xp_flow *f)
+{
+	return (xp_config.window << xp_config.area_shift) -
+	       ((__u32)f->edge & (xp_area_bytes() - 1));
+}
+
+/* Does the flow in work have stream offset `end` in its window? */
+__attribute__((noinline)) int xp_in_window(__u32 lane, __u64 end)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_flow *f = cur ? xp_flow_at(cur->job.flow) : NULL;
+
+	return !f || end - f->edge <= xp_window(f);
+}
+
 /* The run that begins at the edge (e->found) is in sequence now: tell a piece of it. */
 static __always_inline int xp_catch_up(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
 				       struct xp_early *e)
@@ -105,7 +121,10 @@ static __always_inline void xp_gap(struct xp_cursor *cur, __u32 lane, struct xp_
 	f->acked = 0;
 	if (counters)
 		counters->gap_bytes += bytes;
-	xp_count_reason(lane, reason);
+	/* The other reasons are those of a flow's end, counted there. */
+	if (reason == XP_R_AGED || reason == XP_R_FLUSHED || reason == XP_R_GAP_ACKED ||
+	    reason == XP_R_GAP_WINDOW)
+		xp_count_reason(lane, reason);
 }
 
 /*
@@ -134,6 +153,7 @@ __attribute__((noinline)) int xp_drain_step(__u32 lane, __u32 reason, int keep)
 }
 
 struct xp_draining {
+	__u64 fit; /* stream offset that is to come into the window, 0: none */
 	__u32 lane;
 	__u32 reason;
 	int once;
@@ -143,6 +163,8 @@ static long xp_drain_one(__u32 i, struct xp_draining *draining)
 {
 	int keep = draining->once && i;
 
+	if (draining->fit && xp_in_window(draining->lane, draining->fit))
+		return 1;
 	return xp_drain_step(draining->lane, draining->reason, keep) <= 0;
 }
 
@@ -150,12 +172,19 @@ static long xp_drain_one(__u32 i, struct xp_draining *draining)
  * Give up holes, the nearest first: all of them, or (once) one, with what has arrived behind
  * each caught up.
  */
-__attribute__((noinline)) int xp_drain(__u32 lane, __u32 reason, int once)
+static __always_inline void xp_drain(__u32 lane, __u32 reason, int once)
 {
 	struct xp_draining draining = {.lane = lane, .reason = reason, .once = once};
 
 	bpf_loop(XP_STEPS, xp_drain_one, &draining, 0);
-	return 0;
+}
+
+/* The same until stream offset `end` is in the window. */
+static __always_inline void xp_drain_until(__u32 lane, __u32 reason, __u64 end)
+{
+	struct xp_draining draining = {.lane = lane, .reason = reason, .fit = end};
+
+	bpf_loop(XP_STEPS, xp_drain_one, &draining, 0);
 }
 
 /* Where a piece goes: its UMEM offset, XP_NONE if there is no area. */
@@ -239,6 +268,9 @@ static __always_inline int xp_piece(struct xdp_md *ctx, struct xp_cursor *cur, _
 		return -XP_R_COPY;
 	if (ahead && (!e || xp_runs_add(e, first, first + n)))
 		return -XP_R_HOLES_FULL;
+	/* Early when it came, in sequence by now: holes were given up for it. */
+	if (!ahead && job->opcode == XP_EARLY)
+		job->opcode = XP_APPEND;
 	c = xp_tell(cur, lane, ahead ? XP_EARLY : job->opcode, XP_R_OK);
 	if (!c)
 		return -XP_R_RING_FULL;
@@ -299,6 +331,18 @@ __attribute__((noinline)) int xp_all_early(__u32 index, __u32 first, __u32 past)
 		return 0;
 	e = xp_early_at(f->early);
 	return e && !xp_runs_uncovered(e, (__u32)f->edge, &first, &past);
+}
+
+/* Have data arrived beyond stream offset `o`? */
+__attribute__((noinline)) int xp_data_beyond(__u32 index, __u64 o)
+{
+	struct xp_flow *f = xp_flow_at(index);
+	struct xp_early *e;
+
+	if (!f || f->early == XP_NONE)
+		return 0;
+	e = xp_early_at(f->early);
+	return e && xp_runs_beyond(e, (__u32)f->edge, (__u32)o);
 }
 
 /* Place the packet in work, step by step: 0 or -reason. */
@@ -412,14 +456,21 @@ static __always_inline void xp_flow_free(struct xp_cursor *cur, struct xp_flow *
 	cur->free_flow = index + 1;
 }
 
-/* Make room: end and forget the least recently active flow of the lane. */
-static __always_inline int xp_flow_evict(struct xp_cursor *cur, __u32 lane)
+/*
+ * Make room for one more flow: the least recently active one is ended and forgotten. The op-code
+ * for the flow that comes is REPLACE if it was alive, else FIRST. -1: there is none.
+ */
+static __always_inline int xp_flow_make_room(struct xp_cursor *cur, __u32 lane)
 {
 	__u32 index = cur->lru_tail - 1, idle;
-	struct xp_flow *f = xp_flow_at(index);
+	struct xp_flow *f;
 
+	cur->job.opcode = XP_FIRST;
+	if (cur->free_flow || cur->used_flows < xp_config.flows)
+		return 0;
+	f = xp_flow_at(index);
 	if (!f)
-		return -XP_R_NO_FLOW;
+		return -1;
 	if (f->state != XP_FLOW_CLOSED) {
 		idle = xp_now() - f->active;
 		if (xp_config.flow_ticks && idle > xp_config.flow_ticks) {
@@ -434,8 +485,8 @@ static __always_inline int xp_flow_evict(struct xp_cursor *cur, __u32 lane)
 }
 
 /*
- * Set up a flow under a key: its index, or -reason. job.opcode becomes FIRST or REPLACE. The
- * sequence numbers come with its first packet.
+ * Set up a flow under a key, with room made for it: its index, or -reason. The sequence numbers
+ * come with its first packet.
  */
 __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wanted, __u32 flags)
 {
@@ -449,8 +500,7 @@ __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wante
 		return -XP_R_NO_FLOW;
 	/* 6.1 takes no key that is an argument of a function like this. */
 	xp_key_copy(&scratch->key, wanted, flags & XP_FLOW_V6);
-	cur->job.opcode = XP_FIRST;
-	if (!cur->free_flow && cur->used_flows >= xp_config.flows && xp_flow_evict(cur, lane))
+	if (!cur->free_flow && cur->used_flows >= xp_config.flows)
 		return -XP_R_NO_FLOW;
 	index = cur->free_flow ? cur->free_flow - 1 : lane * xp_config.flows + cur->used_flows;
 	f = xp_flow_at(index);

@@ -41,7 +41,7 @@ __attribute__((noinline)) int xp_parse_any(struct xdp_md *ctx, struct xp_packet 
 	return r == 1 ? xp_inner_result(xp_parse_one(ctx, &w, p)) : r;
 }
 
-/* 0 plain, 1 any other chain, -reason. Leaves all of *p initialised. */
+/* The packet of a locked lane: 0 plain, 1 any other chain, -reason. */
 static __always_inline int xp_read(struct xdp_md *ctx, struct xp_packet *p)
 {
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -54,48 +54,70 @@ static __always_inline int xp_read(struct xdp_md *ctx, struct xp_packet *p)
 	return r ? r : 1;
 }
 
-/* The packet's flow by the lane's memory of the last one, or by look-up: handle or XP_NONE. */
-static __always_inline __u32 xp_find(struct xp_cursor *cur, const struct xp_packet *p)
+/* The packet's flow: the lane's last one, one it has seen lately, or by look-up; NULL: none. */
+static __always_inline struct xp_flow *xp_find(const struct xp_cursor *cur,
+					       const struct xp_packet *p, __u32 lane)
 {
-	if (xp_key_equal(&cur->key, &p->key, p->v6) && xp_flow_of(cur->handle))
-		return cur->handle;
-	return xp_handle_of(&p->key, p->v6);
+	struct xp_flow *f = NULL;
+
+	if (xp_key_equal(&cur->key, &p->key, p->v6))
+		f = xp_flow_remembered(cur->handle, p->v6);
+	return f ? f : xp_flow_recent(&p->key, p->v6, lane);
+}
+
+/*
+ * A packet whose flow lives in another lane: leave `from`, enter `lane`, read it again there. 1: in
+ * it, with the flow; 0: in it, but the flow has ended on the way; -1: the packet passed.
+ */
+__attribute__((noinline)) int xp_move(struct xdp_md *ctx, __u32 from, __u32 lane, __u32 handle)
+{
+	struct xp_cursor *here = xp_cursor_at(from), *home;
+
+	if (here)
+		xp_unlock(here);
+	home = xp_lock(lane, XP_HELD);
+	if (!home) {
+		xp_pass(XP_R_LANE_BUSY);
+		return -1;
+	}
+	if (xp_read(ctx, &home->packet) < 0) { /* never: it was read before */
+		xp_unlock(home);
+		xp_pass(XP_R_COPY);
+		return -1;
+	}
+	return xp_flow_of(handle) != NULL;
 }
 
 static __always_inline int xp_packet(struct xdp_md *ctx)
 {
-	struct xp_cursor *cur;
-	struct xp_packet p;
+	__u32 lane = xp_lane_of(ctx);
+	struct xp_cursor *cur = xp_lock(lane, XP_HELD);
 	struct xp_flow *f;
-	__u32 lane, handle;
+	__u32 handle, home;
 	int plain, r;
 
-	plain = xp_read(ctx, &p);
-	if (plain < 0)
-		return xp_pass(-plain);
-	lane = xp_lane_of(ctx);
-	cur = xp_lock(lane, XP_HELD);
 	if (!cur)
 		return xp_pass(XP_R_LANE_BUSY);
-	handle = xp_find(cur, &p);
-	f = handle == XP_NONE ? NULL : xp_flow_of(handle);
-	if (f && f->lane != lane) {
-		/* It lives elsewhere. On the way there it may end: then the long way finds out. */
-		lane = f->lane;
+	plain = xp_read(ctx, &cur->packet);
+	if (plain < 0) {
 		xp_unlock(cur);
-		cur = xp_lock(lane, XP_HELD);
-		if (!cur)
-			return xp_pass(XP_R_LANE_BUSY);
-		f = xp_flow_of(handle);
+		return xp_pass(-plain);
+	}
+	f = xp_find(cur, &cur->packet, lane);
+	handle = f ? f->handle : XP_NONE;
+	if (f && f->lane != lane) {
+		home = f->lane; /* a flow never changes it */
+		r = xp_move(ctx, lane, home, handle);
+		if (r < 0)
+			return XDP_PASS;
+		return xp_long_way(ctx, home, r ? handle : XP_NONE);
 	}
 	if (f && !plain) {
-		r = xp_short_way(ctx, &p, cur, lane, f);
+		r = xp_short_way(ctx, &cur->packet, cur, lane, f);
 		if (r >= 0)
 			return r;
 	}
-	if (!p.v6)
-		p.key.word[3] = p.key.word[4] = p.key.word[5] = 0;
-	return xp_long_way(ctx, &p, lane, f ? handle : XP_NONE);
+	return xp_long_way(ctx, lane, handle);
 }
 
 SEC("xdp.frags")

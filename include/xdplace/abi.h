@@ -317,12 +317,13 @@ struct xp_flow {
 	__u32 early;  /* block in xp_early, XP_NONE: no hole; else its slots name the areas */
 	__u32 active; /* tick of the last packet */
 	__u64 packets;
-	__u64 bytes;	 /* payload bytes placed */
-	__u32 ack;	 /* highest acknowledgement number sent by this side */
-	__u32 peer;	 /* handle of the opposite direction */
-	__u32 isn;	 /* sequence number of stream offset 0 */
-	__u32 hole_tick; /* when the first hole opened */
-	__u64 fin;	 /* stream offset at which FIN ends it */
+	__u64 bytes;	/* payload bytes placed */
+	__u32 ack;	/* highest acknowledgement number sent by this side */
+	__u32 lru_prev; /* towards more recently active: index + 1, 0: none */
+	__u32 lru_next; /* towards less recently active; also links free entries */
+	__u32 isn;	/* sequence number of stream offset 0 */
+
+	__u64 fin; /* stream offset at which FIN ends it */
 	__u64 gap_bytes;
 	__u32 gaps;
 	__u32 repeats;
@@ -333,8 +334,9 @@ struct xp_flow {
 	__u64 own_start;   /* (R10) stream offset of the own area's first byte */
 	__u32 own_length;  /* bytes */
 	__u32 own_address; /* UMEM offset */
-	__u32 lru_prev;	   /* towards more recently active: index + 1, 0: none */
-	__u32 lru_next;	   /* towards less recently active; also links free entries */
+	__u32 peer;	   /* handle of the opposite direction */
+	__u32 hole_tick;   /* when the first hole opened */
+
 	union xp_key key;
 	__u32 acked; /* early segments seen since the hole was acknowledged by the peer */
 	__u32 zero[3];
@@ -489,8 +491,6 @@ enum xp_command_code {
 	XP_CMD_OWN,    /* handle, own_*: set the own area */
 	XP_CMD_TICK,   /* lane: end up to `count` aged flows, give up aged holes */
 	XP_CMD_FLUSH,  /* lane: end up to `count` flows, reason flushed; result: flows left */
-	XP_CMD_RETURN, /* lane: nothing is attached any more: hand back the lane's own areas */
-	XP_CMD_WAKE,   /* lane: wake its consumer */
 };
 struct xp_command {
 	__u8 ethernet[14]; /* zero: BPF_PROG_TEST_RUN wants a frame */

@@ -229,11 +229,11 @@ int xp_areas_recover(struct xdplace_lane *lane)
 
 /* ---- what the program has in work ---- */
 
-/* Places in the UMEM that cursors keep, + 1. */
+/* Places in the UMEM that cursors keep; at the start of an area: none. */
 static void count_place(uint8_t *held, const struct xp_config *config, uint32_t place)
 {
-	if (place)
-		count(held, config, (place - 1) >> config->area_shift);
+	if (place & ((1u << config->area_shift) - 1))
+		count(held, config, place >> config->area_shift);
 }
 
 static void count_lanes(const struct xp_config *config, struct account *account)

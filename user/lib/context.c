@@ -19,6 +19,7 @@
 #include <bpf/libbpf.h>
 
 #include "context.h"
+#include "cursor.h"
 #include "xdplace.skel.h"
 
 #ifndef CAP_BPF
@@ -80,6 +81,7 @@ static int size_maps(struct xdplace_bpf *skel, const struct xp_config *c)
 		{skel->maps.xp_ring, c->lanes * c->ring},
 		{skel->maps.xp_free, c->lanes * (c->hot + c->cold)},
 		{skel->maps.xp_cursors, c->lanes},
+		{skel->maps.xp_recent, c->lanes * XP_RECENT},
 		{skel->maps.xp_flows4, c->lanes * c->flows},
 		{skel->maps.xp_flows6, c->lanes * c->flows},
 		{skel->maps.xp_flow, c->lanes * c->flows},

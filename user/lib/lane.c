@@ -212,6 +212,7 @@ static int resume(struct xdplace_lane *lane)
 	shared->cold_produced = repair(lane, "cold_produced", shared->cold_produced,
 				       shared->cold_produced - cursor.cold_consumed, config->cold,
 				       cursor.cold_consumed);
+	repair_copy(&shared->produced, cursor.produced);
 	repair_copy(&shared->hot_consumed, cursor.hot_consumed);
 	repair_copy(&shared->cold_consumed, cursor.cold_consumed);
 	read_rest(lane);
