@@ -186,37 +186,44 @@ run() { # KERNEL
 	return "$status"
 }
 
-while getopts vb:t:s: option; do
-	case $option in
-	v) VERBOSE=1 ;;
-	b) BUILD=$OPTARG ;;
-	t) TESTS=$OPTARG ;;
-	s) SHAPES=$OPTARG ;;
-	*) usage ;;
-	esac
-done
-shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- 6.1 6.12
-[ -n "$TESTS" ] || TESTS=$(sed -n 's/^test_\([a-z_]*\)().*/\1/p' tests/kernels/guest.sh | paste -sd,)
+# All of this file is read before anything of it runs: it may change in the meantime.
+main() {
+	local option kernel program status=0
 
-for kernel; do
-	case $kernel in
-	6.1 | 6.12) ;;
-	*) usage ;;
-	esac
-done
-for program in qemu-system-x86_64 busybox cpio ip; do
-	if ! command -v "$program" > /dev/null; then
-		echo "skip kernels: $program is not installed"
-		exit 0
-	fi
-done
+	while getopts vb:t:s: option; do
+		case $option in
+		v) VERBOSE=1 ;;
+		b) BUILD=$OPTARG ;;
+		t) TESTS=$OPTARG ;;
+		s) SHAPES=$OPTARG ;;
+		*) usage ;;
+		esac
+	done
+	shift $((OPTIND - 1))
+	[ $# -gt 0 ] || set -- 6.1 6.12
+	[ -n "$TESTS" ] ||
+		TESTS=$(sed -n 's/^test_\([a-z_]*\)().*/\1/p' tests/kernels/guest.sh | paste -sd,)
 
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-WORK=$(mktemp -d)
-status=0
-for kernel; do
-	run "$kernel" || status=1
-done
-exit $status
+	for kernel; do
+		case $kernel in
+		6.1 | 6.12) ;;
+		*) usage ;;
+		esac
+	done
+	for program in qemu-system-x86_64 busybox cpio ip; do
+		if ! command -v "$program" > /dev/null; then
+			echo "skip kernels: $program is not installed"
+			exit 0
+		fi
+	done
+
+	trap cleanup EXIT
+	trap 'exit 1' INT TERM
+	WORK=$(mktemp -d)
+	for kernel; do
+		run "$kernel" || status=1
+	done
+	exit $status
+}
+
+main "$@"
