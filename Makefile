@@ -47,7 +47,7 @@ SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
 .PHONY: all lib cli examples tests bench-build check check-kernels demo bench install clean lint dependencies
 all: lib cli examples
 
-lib: $(STATIC) $(SHARED) $(BUILD)/xdplace.pc
+lib: $(STATIC) $(SHARED)
 cli: $(BUILD)/xdplace
 examples: $(EXAMPLES)
 tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS) $(KERNEL_TOOLS)
@@ -77,8 +77,6 @@ $(SHARED): $(LIB_OBJ) user/lib/libxdplace.map
 		-Wl,--version-script=user/lib/libxdplace.map -Wl,--no-undefined \
 		-o $@ $(LIB_OBJ) $(LIB_LIBS)
 	ln -sf $(@F) $(BUILD)/libxdplace.so
-$(BUILD)/xdplace.pc: user/lib/xdplace.pc.in Makefile
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 $(BUILD)/xdplace: $(CLI_OBJ) $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
@@ -123,6 +121,7 @@ bench: dependencies
 lint: all tests bench-build
 	@scripts/lint.sh
 
+# The .pc file is made here: what was built may be installed under any prefix.
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(PREFIX)/include/xdplace $(DESTDIR)$(PREFIX)/share/man/man3 \
@@ -133,6 +132,8 @@ install: all
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/
 	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/libxdplace.so
 	install -m 644 $(BUILD)/xdplace.bpf.o $(DESTDIR)$(LIBDIR)/bpf/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		user/lib/xdplace.pc.in > $(BUILD)/xdplace.pc
 	install -m 644 $(BUILD)/xdplace.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	install -m 644 include/xdplace/*.h $(DESTDIR)$(PREFIX)/include/xdplace/
 	for s in 3 7 8; do install -m 644 user/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; done
