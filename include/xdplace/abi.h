@@ -157,11 +157,16 @@ struct xp_counters {
 _Static_assert(sizeof(struct xp_counters) == 8 * (XP_OPCODE_COUNT + XP_REASON_COUNT + 3),
 	       "counters are one __u64 each");
 
-/* Flags of a completion: what more there is, and what the consumer now owns. */
+/*
+ * Flags of a completion: what more there is, and what the consumer now owns.
+ *
+ * Behind XP_RELEASE_FLOW no data, gap or end of its handle will follow. Stragglers (NODATA, REPEAT,
+ * WHOLE, with reason `closed`) may still name the handle until its entry is used again.
+ */
 #define XP_RELEASE_HEADER 0x01 /* the area of `header`: its last cell has been used */
 #define XP_RELEASE_DATA 0x02   /* the area of `data`: nothing more will be placed in it */
 #define XP_RELEASE_DATA2 0x04  /* the area of `data2` */
-#define XP_RELEASE_FLOW 0x08   /* the flow has ended: nothing of this handle will follow */
+#define XP_RELEASE_FLOW 0x08   /* the flow has ended */
 #define XP_MORE 0x10	       /* the next completion is of the same packet */
 #define XP_GAP 0x20	       /* no data: `gap` stream bytes from `offset` on are given up */
 #define XP_CAUGHT_UP 0x40      /* these bytes were told before as EARLY, now are in sequence */
