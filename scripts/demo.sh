@@ -192,7 +192,8 @@ start_follow()
 		>"$DIR/flows.json" 2>"$DIR/follow.log" &
 	FOLLOW=$!
 	for ((i = 0; i < 100; i++)); do
-		on_client "$XDPLACE" status -n "$NAME" 2>/dev/null | grep -q demo1 && return
+		# The name of the context contains that of the interface.
+		on_client "$XDPLACE" status -n "$NAME" 2>/dev/null | grep -q 'interface demo1:' && return
 		kill -0 "$FOLLOW" 2>/dev/null || break
 		sleep 0.1
 	done
