@@ -192,6 +192,8 @@ bad_values()
 	case_refused load_two_names 2 "names the context already" load c0 --pin "$NAME-1" -n other
 	case_refused load_ambiguous_option 2 "'--flow' may be several" load c0 --flow 3
 	case_refused load_no_interface 2 "which interface" load
+	case_refused load_interface_twice 2 "c0 is named twice" load c0 s1 c0
+	case_refused watch_interface_twice 2 "c0 is named twice" watch c0 c0
 	case_refused load_unknown_interface 1 "nosuch0" load nosuch0
 	case_refused load_second_unknown 1 "nosuch0" load c0 nosuch0
 }

@@ -305,6 +305,16 @@ static void set_name(struct xdplace_opts *open)
 		open->name = open->pin ? open->pin : cli.context;
 }
 
+static void refuse_twice(char **interfaces, int count)
+{
+	int i, k;
+
+	for (i = 1; i < count; i++)
+		for (k = 0; k < i; k++)
+			if (!strcmp(interfaces[i], interfaces[k]))
+				cli_usage("interface %s is named twice", interfaces[i]);
+}
+
 struct xdplace *context_open(struct context_options *options, char **interfaces, int count,
 			     const char *otherwise)
 {
@@ -312,6 +322,7 @@ struct xdplace *context_open(struct context_options *options, char **interfaces,
 	size_t r;
 	int i, err;
 
+	refuse_twice(interfaces, count);
 	if (!options->rule_count && otherwise)
 		add_rule(options, otherwise);
 	/* Without an interface (a capture is read) nothing can be taken from this machine. */
