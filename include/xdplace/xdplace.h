@@ -141,6 +141,7 @@ int xdplace_interfaces(struct xdplace *ctx, struct xdplace_interface *interfaces
 /* What the check before attaching finds; also `xdplace doctor`. */
 struct xdplace_finding {
 	bool fatal;
+	bool note;	  /* good to know: nothing is wrong */
 	char what[96];	  /* "large-receive-offload is on" */
 	char remedy[160]; /* "ethtool -K eth0 lro off" */
 };

@@ -141,6 +141,8 @@ doctor_says()
 doctor_tells_what_to_change()
 {
 	topology_direct || return
+	in_ns client "$XDPLACE" doctor c0 | grep -q '^note .*peer loses TSO' ||
+		no "TSO of the peer is no note" || return
 	in_ns client ethtool -K c0 rxvlan on gro on >/dev/null 2>&1
 	doctor_says rx-vlan-offload 'ethtool -K c0 rxvlan off' || return
 	in_ns client ethtool -K c0 rxvlan off

@@ -22,19 +22,20 @@ static const char *state_name(enum xdplace_check_state state)
 	return names[state];
 }
 
-static void put(struct json_object *array, const char *name, enum xdplace_check_state state,
-		const char *detail, const char *remedy)
+/* state: in JSON all of it is lower case. */
+static void put(struct json_object *array, const char *name, const char *state, const char *detail,
+		const char *remedy)
 {
 	struct json_object *object = json_add_object(NULL, NULL);
 
 	json_add_string(object, "name", name);
-	json_add_string(object, "state", state == XDPLACE_CHECK_FAIL ? "fail" : state_name(state));
+	json_add_string(object, "state", strcmp(state, "FAIL") ? state : "fail");
 	json_add_string(object, "detail", detail);
 	json_add_string(object, "remedy", remedy[0] ? remedy : NULL);
 	json_append(array, object);
 	if (cli.json)
 		return;
-	printf("%-4s  %-24s %s\n", state_name(state), name, detail);
+	printf("%-4s  %-24s %s\n", state, name, detail);
 	if (remedy[0])
 		printf("      %-24s -> %s\n", "", remedy);
 }
@@ -46,10 +47,22 @@ static bool check_kernel(struct json_object *array)
 	bool good = true;
 
 	for (i = 0; i < count && i < MAX_CHECKS; i++) {
-		put(array, checks[i].name, checks[i].state, checks[i].detail, checks[i].remedy);
+		put(array, checks[i].name, state_name(checks[i].state), checks[i].detail,
+		    checks[i].remedy);
 		good = good && checks[i].state != XDPLACE_CHECK_FAIL;
 	}
 	return good;
+}
+
+static void put_finding(struct json_object *array, const char *name,
+			const struct xdplace_finding *finding)
+{
+	enum xdplace_check_state state = XDPLACE_CHECK_WARN;
+
+	if (finding->fatal)
+		state = XDPLACE_CHECK_FAIL;
+	put(array, name, finding->note ? "note" : state_name(state), finding->what,
+	    finding->remedy);
 }
 
 /* The exit code. */
@@ -64,13 +77,12 @@ static int check_interface(struct json_object *document, const char *name, enum 
 		return cli_error(count, "check %s", name);
 	array = json_add_array(document, name);
 	for (i = 0; i < count && i < MAX_CHECKS; i++) {
-		put(array, name, findings[i].fatal ? XDPLACE_CHECK_FAIL : XDPLACE_CHECK_WARN,
-		    findings[i].what, findings[i].remedy);
+		put_finding(array, name, &findings[i]);
 		if (findings[i].fatal)
 			code = CLI_UNSUPPORTED;
 	}
 	if (!count)
-		put(array, name, XDPLACE_CHECK_OK, "nothing in the way", "");
+		put(array, name, state_name(XDPLACE_CHECK_OK), "nothing in the way", "");
 	return code;
 }
 

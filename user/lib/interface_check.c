@@ -56,6 +56,12 @@ static void find(struct check *c, int err, const char *remedy, const char *fmt, 
 	snprintf(f->say.remedy, sizeof(f->say.remedy), remedy, c->link->name);
 }
 
+/* What was found last is how things are, and nothing to change. */
+static void just_note(struct check *c)
+{
+	c->findings[c->count - 1].say.note = true;
+}
+
 static int ethtool(int fd, const char *name, void *command)
 {
 	struct ifreq request = {.ifr_data = command};
@@ -300,9 +306,11 @@ static void check_rps(struct check *c)
 	if (c->mode != XDPLACE_SKB || !sysfs_is_ours(c->link) ||
 	    sysfs(c->link, "queues/rx-0/rps_cpus", cpus, sizeof(cpus)))
 		return;
-	if (strspn(cpus, "0,\n") != strlen(cpus))
-		find(c, 0, "nothing to do: lanes are locked against each other (%s)",
-		     "RPS spreads queue 0 over several CPUs");
+	if (strspn(cpus, "0,\n") == strlen(cpus))
+		return;
+	find(c, 0, "nothing to do: lanes are locked against each other (%s)",
+	     "RPS spreads queue 0 over several CPUs");
+	just_note(c);
 }
 
 /* A veth can do XDP when it has a receive queue for each transmit queue of its peer. */
@@ -335,6 +343,7 @@ static void check_veth(struct check *c)
 		return;
 	find(c, 0, "nothing to do: senders behind %s segment in software meanwhile",
 	     "veth: the peer loses TSO while the program is attached");
+	just_note(c);
 	check_veth_queues(c);
 }
 
