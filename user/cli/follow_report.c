@@ -82,6 +82,9 @@ static void report_text(const struct follow_stream *stream, const char *key, uin
 
 	printf("%s: %llu bytes", stream->name ? stream->name : key,
 	       (unsigned long long)stream->bytes);
+	if (stream->from && !stream->continued)
+		printf(", joined late (first %llu bytes were not seen)",
+		       (unsigned long long)stream->from);
 	if (stream->gap_count)
 		printf(", %zu gaps (%llu bytes missing)", stream->gap_count,
 		       (unsigned long long)missing(stream));
