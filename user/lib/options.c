@@ -64,6 +64,32 @@ bool xp_name_valid(const char *name)
 	return true;
 }
 
+static int same_name(void *arg, const struct xdplace_found *found)
+{
+	const struct xp_config *config = arg;
+
+	return !strcmp(found->name, config->name);
+}
+
+/*
+ * The number of the process, its further contexts with a number behind it. Another process may
+ * have that name in a PID namespace of its own; who may not look for it goes without.
+ */
+static void default_name(struct xp_config *config)
+{
+	static uint32_t made;
+	uint32_t n;
+
+	do {
+		n = __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
+		if (n == 1)
+			snprintf(config->name, sizeof(config->name), "%d", getpid());
+		else
+			snprintf(config->name, sizeof(config->name), "%d-%u", getpid(),
+				 n % 1000000);
+	} while (xdplace_each(same_name, config) == 1);
+}
+
 static int set_name(struct xp_config *config, const struct xdplace_opts *opts)
 {
 	if (opts->pin && !xp_name_valid(opts->pin))
@@ -76,7 +102,7 @@ static int set_name(struct xp_config *config, const struct xdplace_opts *opts)
 		snprintf(config->name, sizeof(config->name), "%s",
 			 opts->name ? opts->name : opts->pin);
 	else
-		snprintf(config->name, sizeof(config->name), "%d", getpid());
+		default_name(config);
 	return 0;
 }
 
