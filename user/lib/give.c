@@ -43,8 +43,11 @@ static void offer(struct xdplace_lane *lane, const struct xp_free_group *group)
 	if (xp_free_offer(lane->cold, config->cold, &shared->cold_produced, &shared->cold_consumed,
 			  group))
 		return;
+	if (lane->told_full)
+		return;
+	lane->told_full = true;
 	xp_log(lane->ctx, XDPLACE_LOG_WARN,
-	       "lane %u: free rings are full, their indexes are damaged; 4 areas are lost until "
+	       "lane %u: free rings are full, their indexes are damaged; areas are lost until "
 	       "the lane is opened again",
 	       lane->index);
 }

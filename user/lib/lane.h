@@ -29,6 +29,7 @@ struct xdplace_lane {
 	uint32_t consumed;
 	uint32_t polled;
 	uint32_t rest_count; /* entries of shared->rest in use */
+	bool told_full;	     /* that the free rings are full: once is enough */
 	int lock;
 	int64_t next_tick; /* ms */
 	struct ring_buffer *events;
