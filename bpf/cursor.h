@@ -11,14 +11,14 @@
 
 #define XP_HAND 8u /* areas taken from the free ring, not used yet */
 
-/* Flows that a lane remembers besides its last one (map xp_recent, k). */
-#define XP_RECENT 1024u
-
-/* An entry is never removed: its handle no longer fits the flow once that has ended. */
+/*
+ * Flows that a lane remembers besides its last one (map xp_recent, k), by a hash of their key. An
+ * entry is never removed: it names a flow whose key is compared.
+ */
+#define XP_RECENT 16384u
 struct xp_recent {
-	union xp_key key;
+	__u32 tag; /* more of the hash */
 	__u32 handle;
-	__u32 zero[3];
 };
 
 /*
@@ -53,14 +53,14 @@ struct xp_cursor {
 	__u32 handle;	  /* its handle; 0 with key zero: none */
 	__u32 frame_next; /* UMEM offset of the next frame, the same way */
 
+	__u32 moves;	/* of flows to the head of the list */
 	__u32 lru_head; /* flows, most recently active first; index + 1, 0: none */
 	__u32 lru_tail;
 	__u32 free_flow;  /* first free entry, linked by lru_next; index + 1, 0: none */
 	__u32 used_flows; /* entries of this lane ever used: those beyond are free as well */
 	__u32 free_early; /* first free early block; index + 1 */
 	__u32 used_early;
-	__u32 sweep; /* where the search for aged holes goes on */
-	__u32 spare;
+	__u32 sweep;		 /* where the search for aged holes goes on */
 	struct xp_packet packet; /* in work, as parsed: too large for the stack */
 	struct xp_job job;
 };

@@ -180,6 +180,7 @@ static __always_inline void xp_lru_push(struct xp_cursor *cur, struct xp_flow *f
 	xp_lru_join(cur, index + 1, head);
 	f->lru_next = head;
 	cur->lru_head = index + 1;
+	f->moved = ++cur->moves;
 }
 
 /* Make a flow the most recently active one. */
@@ -195,14 +196,21 @@ __attribute__((noinline)) int xp_lru_front(__u32 lane, __u32 index)
 	return 0;
 }
 
+/*
+ * How far from the head a flow may be without being moved there: an eighth of a large table. The
+ * flow at the tail is still one that was not active for seven eighths of all moves.
+ */
+static __always_inline __u32 xp_lru_slack(void)
+{
+	return xp_config.flows >= 512 ? xp_config.flows / 8 : 1;
+}
+
 static __always_inline void xp_touch(struct xp_cursor *cur, struct xp_flow *f, __u32 lane)
 {
-	__u32 index = XP_FLOW_INDEX(f->handle);
-
 	f->active = xp_now();
 	f->packets++;
-	if (cur->lru_head != index + 1)
-		xp_lru_front(lane, index);
+	if (cur->moves - f->moved >= xp_lru_slack())
+		xp_lru_front(lane, XP_FLOW_INDEX(f->handle));
 }
 
 /* ---- look-up ---- */
@@ -244,45 +252,44 @@ static __always_inline struct xp_flow *xp_flow_of(__u32 handle)
 	return f && f->handle == handle && f->state != XP_FLOW_FREE ? f : NULL;
 }
 
-/* The flow of a handle that was remembered under a key; NULL if it has ended since. */
+/*
+ * The flow of a handle that was remembered with a key, if it lives still. The first words of an
+ * IPv6 key may be made to look like an IPv4 key.
+ */
 static __always_inline struct xp_flow *xp_flow_remembered(__u32 handle, int v6)
 {
 	struct xp_flow *f = xp_flow_of(handle);
 
-	/* The first words of an IPv6 key may be made to look like an IPv4 key. */
 	return f && !(f->flags & XP_FLOW_V6) == !v6 ? f : NULL;
 }
 
-static __always_inline __u32 xp_key_mix(const union xp_key *key, int v6)
+static __always_inline __u64 xp_key_mix(const union xp_key *key, int v6)
 {
 	__u64 mix = key->word[0] ^ key->word[1] * 0x9e3779b97f4a7c15ull ^ key->word[2];
 
 	if (v6)
 		mix ^= key->word[3] + key->word[4] * 0xc2b2ae3d27d4eb4full;
-	mix *= 0x9e3779b97f4a7c15ull;
-	return mix >> 32 & (XP_RECENT - 1);
+	return mix * 0x9e3779b97f4a7c15ull;
 }
 
-/*
- * Look-up through the lane's memory of flows that it has seen lately: one cache line, where the
- * hash table costs three.
- */
+/* Look-up through the lane's memory of recent flows: two cache lines less than the hash table. */
 static __always_inline struct xp_flow *xp_flow_recent(const union xp_key *key, int v6, __u32 lane)
 {
-	__u32 at = lane * XP_RECENT + xp_key_mix(key, v6);
+	__u64 mix = xp_key_mix(key, v6);
+	__u32 at = lane * XP_RECENT + (mix >> 48 & (XP_RECENT - 1)), tag = mix >> 16;
 	struct xp_recent *recent = bpf_map_lookup_elem(&xp_recent, &at);
 	struct xp_flow *f;
 
 	if (!recent)
 		return NULL;
-	if (xp_key_equal(&recent->key, key, v6)) {
+	if (recent->tag == tag) {
 		f = xp_flow_remembered(recent->handle, v6);
-		if (f)
+		if (f && xp_key_equal(&f->key, key, v6))
 			return f;
 	}
 	f = xp_flow_of(xp_handle_of(key, v6));
 	if (f) {
-		xp_key_copy(&recent->key, key, v6);
+		recent->tag = tag;
 		recent->handle = f->handle;
 	}
 	return f;

@@ -326,7 +326,7 @@ struct xp_flow {
 	__u32 ack;	/* highest acknowledgement number sent by this side */
 	__u32 lru_prev; /* towards more recently active: index + 1, 0: none */
 	__u32 lru_next; /* towards less recently active; also links free entries */
-	__u32 isn;	/* sequence number of stream offset 0 */
+	__u32 moved;	/* count of the lane's moves in the list when this one was last moved */
 
 	__u64 fin; /* stream offset at which FIN ends it */
 	__u64 gap_bytes;
@@ -343,8 +343,9 @@ struct xp_flow {
 	__u32 hole_tick;   /* when the first hole opened */
 
 	union xp_key key;
+	__u32 isn;   /* sequence number of stream offset 0 */
 	__u32 acked; /* early segments seen since the hole was acknowledged by the peer */
-	__u32 zero[3];
+	__u32 zero[2];
 };
 _Static_assert(sizeof(struct xp_flow) == 192, "three cache lines");
 
