@@ -109,6 +109,29 @@ every_verb()
 	done
 }
 
+# OPTION ARG...: what these ask to be shown does not list it.
+not_listed()
+{
+	local option=$1
+
+	shift
+	xdp "$@" >"$WORK/out" 2>&1 || no "exit code $?" || return
+	! grep -q -- "$option\b" "$WORK/out" || no "$(grep -- "$option\b" "$WORK/out")"
+}
+
+# Help lists what works.
+no_idle_options()
+{
+	run_case cli_watch_no_pin - not_listed --pin watch --help
+	run_case cli_follow_no_pin - not_listed --pin follow --help
+	run_case cli_doctor_no_context - not_listed --context doctor --help
+	run_case cli_doctor_no_pin - not_listed --pin doctor --help
+	case_accepted load_has_pin ' --pin NAME ' load --help
+	case_refused watch_pin 2 "xdplace load --pin" watch c0 --pin "$NAME-1"
+	case_refused follow_pin 2 "xdplace load --pin" follow c0 -o nowhere -p "$NAME-1"
+	case_refused doctor_context 2 "not about a context" doctor -n "$NAME-1"
+}
+
 # Every option of the verb's help is in the manual.
 documented()
 {
@@ -422,6 +445,7 @@ make_namespace client && ip -n "$PREFIX-client" link add c0 type veth peer name 
 	ip -n "$PREFIX-client" link set c0 up && ip -n "$PREFIX-client" link set s1 up &&
 	ip -n "$PREFIX-client" addr add 10.77.0.2/24 dev c0 || exit 1
 every_verb
+no_idle_options
 words
 bad_values
 bad_rules

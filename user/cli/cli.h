@@ -61,7 +61,7 @@ struct cli_option {
 	const char *name;
 	int key;
 	const char *argument; /* NULL: takes none */
-	const char *help;
+	const char *help;     /* NULL: known, to be refused in better words, but not listed */
 };
 
 /* A list of options (ended by name NULL) and who is told of them. */

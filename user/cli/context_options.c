@@ -37,7 +37,6 @@ enum option_key {
 };
 
 static const struct cli_option context_list[] = {
-	{"pin", 'p', "NAME", "pin as /sys/fs/bpf/xdplace/NAME: outlives the process"},
 	{"mode", 'm', "MODE", "native (default), skb, or unspecified: native, else skb"},
 	{"rule", 'r', "RULE", "which packets; may be repeated, the first match decides"},
 	{"umem-size", KEY_UMEM_SIZE, "SIZE", "memory, power of two, 1M to 4G (64M)"},
@@ -218,9 +217,6 @@ static void set_context(void *to, int key, const char *argument)
 	struct context_options *options = to;
 
 	switch (key) {
-	case 'p':
-		options->open.pin = argument;
-		break;
 	case 'm':
 		set_mode(options, argument);
 		break;

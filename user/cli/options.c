@@ -158,6 +158,8 @@ static _Noreturn void print_help(const struct parser *parser)
 	if (cli.verb->detail)
 		printf("\n%s\n", cli.verb->detail);
 	for (i = 0; i < parser->count; i++) {
+		if (!parser->options[i]->help)
+			continue;
 		if (parser->set_of[i] != set) {
 			set = parser->set_of[i];
 			title = parser->sets[set].title;

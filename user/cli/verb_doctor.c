@@ -101,6 +101,8 @@ static void set_mode(void *to, int key, const char *argument)
 {
 	enum xdplace_mode *mode = to;
 
+	if (key != 'm')
+		cli_usage("it is about this machine, not about a context");
 	*mode = strcmp(argument, "skb") ? XDPLACE_NATIVE : XDPLACE_SKB;
 	if (strcmp(argument, "skb") && strcmp(argument, "native"))
 		cli_usage("--mode '%s': must be native or skb", argument);
@@ -110,6 +112,8 @@ int verb_doctor(int argc, char **argv)
 {
 	static const struct cli_option options[] = {
 		{"mode", 'm', "MODE", "check interfaces for native (default) or skb"},
+		{"context", 'n', "NAME", NULL},
+		{"pin", 'p', "NAME", NULL},
 		{NULL, 0, NULL, NULL},
 	};
 	struct json_object *document = json_add_object(NULL, NULL), *interfaces;

@@ -42,6 +42,7 @@ static const struct cli_option follow_list[] = {
 	{"duration", KEY_DURATION, "TIME", "end after this"},
 	{"idle", KEY_IDLE, "TIME", "end when nothing has come for this long"},
 	{"stats-at-end", KEY_STATS, NULL, "op-codes and reasons, on standard error"},
+	{"pin", 'p', "NAME", NULL},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -50,6 +51,8 @@ static void set_follow(void *to, int key, const char *argument)
 	struct follow_options *options = to;
 
 	switch (key) {
+	case 'p':
+		cli_usage("--pin: use 'xdplace load --pin', then 'xdplace follow -n'");
 	case 'o':
 		options->directory = argument;
 		break;
@@ -251,8 +254,6 @@ static void capture_defaults(struct xdplace_opts *open)
 static struct xdplace *open_context(struct follow_options *options, struct context_options *context,
 				    char **interfaces, int count)
 {
-	if (context->open.pin)
-		cli_usage("--pin: use 'xdplace load --pin', then 'xdplace follow -n'");
 	options->own = options->capture || count;
 	if (!options->own)
 		return cli_open();

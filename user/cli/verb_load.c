@@ -13,6 +13,18 @@
 
 #define MAX_SHOWN 256
 
+static const struct cli_option load_list[] = {
+	{"pin", 'p', "NAME", "pin as /sys/fs/bpf/xdplace/NAME: outlives the process"},
+	{NULL, 0, NULL, NULL},
+};
+
+static void set_pin(void *to, int key, const char *argument)
+{
+	struct context_options *options = to;
+
+	options->open.pin = argument;
+}
+
 static void print_rules(const struct context_options *options)
 {
 	size_t i;
@@ -106,8 +118,8 @@ int verb_load(int argc, char **argv)
 {
 	struct xdplace_interface interfaces[MAX_SHOWN];
 	struct context_options options;
-	struct cli_set sets[] = {context_set(&options)};
-	int first = cli_parse(argc, argv, sets, 1), count, code = CLI_DONE;
+	struct cli_set sets[] = {{load_list, set_pin, &options, NULL}, context_set(&options)};
+	int first = cli_parse(argc, argv, sets, 2), count, code = CLI_DONE;
 	struct xdplace *ctx;
 
 	if (first == argc)

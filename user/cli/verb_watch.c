@@ -32,6 +32,7 @@ static const struct cli_option watch_list[] = {
 	{"count", 'c', "N", "end after so many completions"},
 	{"payload", KEY_PAYLOAD, NULL, "add the bytes"},
 	{"bytes", KEY_BYTES, "N", "so many of them at most (256)"},
+	{"pin", 'p', "NAME", NULL},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -59,6 +60,8 @@ static void set_watch(void *to, int key, const char *argument)
 	struct watch *watch = to;
 
 	switch (key) {
+	case 'p':
+		cli_usage("--pin: use 'xdplace load --pin', then 'xdplace watch -n'");
 	case 'c':
 		watch->count = cli_number("--count", argument, 1, UINT64_MAX);
 		break;
@@ -403,8 +406,6 @@ int verb_watch(int argc, char **argv)
 	uint32_t i;
 
 	first = cli_parse(argc, argv, sets, 2);
-	if (context.open.pin)
-		cli_usage("--pin: use 'xdplace load --pin', then 'xdplace watch -n'");
 	if (first < argc)
 		watch.ctx = context_open(&context, argv + first, argc - first, "tap any");
 	else
