@@ -352,6 +352,16 @@ several()
 	refused 2 "there are [0-9]+ contexts: .*$NAME-.*; name one with -n" stats
 }
 
+# Pins made below `ip netns exec` end with it, others do not.
+private_pin()
+{
+	ip netns exec "$PREFIX-client" "$XDPLACE" load s1 --pin "$NAME-3" -m skb --umem-size 1M \
+		--lanes 1 >/dev/null 2>"$WORK/err" || no "$(cat "$WORK/err")" || return
+	grep -q 'private mount namespace.*nsenter --net=' "$WORK/err" ||
+		no "no warning: $(cat "$WORK/err")" || return
+	! pinned "$NAME-3" || no "the pin is not private"
+}
+
 reader_leaves()
 {
 	xdp stats -n "$NAME-1" -a -v 2>"$WORK/err" | true
@@ -433,6 +443,7 @@ with_contexts()
 			area dump 0 --offset 4000 --length 97 $c
 		case_refused stats_lane_beyond 2 "there are 0 to 0" stats --lane 1 $c
 		case_refused unload_unknown_interface 1 "nosuch0" unload nosuch0 $c
+		run_case cli_private_pin - private_pin
 		run_case cli_several_contexts - several
 		case_accepted unload_second "unloaded" unload -n "$NAME-2"
 		case_accepted unload "unloaded" unload $c

@@ -336,7 +336,7 @@ static int claim_pin(struct xdplace *ctx, const char *pin)
 
 	if (!pin)
 		return 0;
-	err = xp_pin_claim(pin);
+	err = xp_pin_claim(ctx, pin);
 	if (err)
 		return err;
 	strncpy(ctx->pin, pin, sizeof(ctx->pin) - 1);

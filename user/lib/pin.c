@@ -59,6 +59,48 @@ static bool is_bpffs(void)
 	return !statfs(XP_BPFFS, &fs) && (uint32_t)fs.f_type == BPF_FS_MAGIC;
 }
 
+/* 1: the process has the same file system there, 0: another, -1: not to be seen. */
+static int shares_bpffs(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root" XP_BPFFS, (int)pid);
+	if (stat(XP_BPFFS, &ours) || stat(path, &theirs))
+		return -1;
+	return ours.st_dev == theirs.st_dev;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[128];
+	int parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f) && sscanf(line, "PPid: %d", &parent) != 1)
+		;
+	fclose(f);
+	return parent;
+}
+
+/* Our oldest ancestor that can be asked knows what will be there when we have gone. */
+static bool private_bpffs(void)
+{
+	int asked, shared = 1;
+	pid_t pid;
+
+	for (pid = getppid(); pid > 0; pid = parent_of(pid)) {
+		asked = shares_bpffs(pid);
+		if (asked >= 0)
+			shared = asked;
+	}
+	return !shared;
+}
+
 static int make_root(void)
 {
 	char caps[96];
@@ -72,7 +114,7 @@ static int make_root(void)
 	return 0;
 }
 
-int xp_pin_claim(const char *name)
+int xp_pin_claim(struct xdplace *ctx, const char *name)
 {
 	char path[128];
 	int err;
@@ -83,8 +125,14 @@ int xp_pin_claim(const char *name)
 	err = xp_pin_path(name, NULL, path, sizeof(path));
 	if (err)
 		return xp_fail(-err, "pin '%s': name too long", name);
-	if (!mkdir(path, 0700))
+	if (!mkdir(path, 0700)) {
+		if (private_bpffs())
+			xp_log(ctx, XDPLACE_LOG_WARN,
+			       "pin '%s' lives in a private mount namespace and ends with it; "
+			       "instead of `ip netns exec NS` use `nsenter --net=/run/netns/NS`",
+			       name);
 		return 0;
+	}
 	if (errno == EEXIST)
 		return xp_fail(EEXIST,
 			       "pin '%s': taken; use it, choose another name, or remove it with "
