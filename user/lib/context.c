@@ -3,7 +3,8 @@
  * context.c - making, opening and closing a context.
  *
  * Making: options -> configuration -> object file with its maps sized -> programs and maps in the
- * kernel -> mappings -> areas offered -> self-test -> pins. A failure undoes all that went before.
+ * kernel -> mappings -> areas offered -> self-test -> pins -> settings, from when on others find
+ * it. A failure undoes all that went before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -318,8 +319,6 @@ static int make(struct xdplace *ctx, const struct xdplace_opts *opts)
 	if (!err)
 		err = make_events(ctx);
 	if (!err)
-		err = make_settings(ctx);
-	if (!err)
 		err = xp_context_map(ctx);
 	if (err)
 		return err;
@@ -399,7 +398,7 @@ static int make_pinned(struct xdplace *ctx, const struct xdplace_opts *opts)
 		err = make(ctx, opts);
 	if (!err && opts->pin)
 		err = xp_pin_all(ctx);
-	return err;
+	return err ? err : make_settings(ctx);
 }
 
 struct xdplace *xdplace_open(const struct xdplace_opts *opts)

@@ -139,6 +139,17 @@ static void drop_fds(struct xdplace *ctx)
 	ctx->prog = -1;
 }
 
+/* Settings are written last: before that, areas that are not offered yet would look lost. */
+static bool complete(const struct xdplace *ctx)
+{
+	struct xp_settings settings;
+	uint32_t key = 0;
+
+	return ctx->map[XP_MAP_SETTINGS] >= 0 &&
+	       !bpf_map_lookup_elem(ctx->map[XP_MAP_SETTINGS], &key, &settings) &&
+	       settings.next_rule;
+}
+
 /* 1: this is it, and the context has its program and maps. */
 static int try_program(void *arg, int fd, const struct program *program)
 {
@@ -147,7 +158,7 @@ static int try_program(void *arg, int fd, const struct program *program)
 
 	ctx->prog = fd;
 	take_maps(ctx, program);
-	if (ctx->map[XP_MAP_CONFIG] >= 0 && !xp_context_config(ctx) &&
+	if (ctx->map[XP_MAP_CONFIG] >= 0 && !xp_context_config(ctx) && complete(ctx) &&
 	    !strcmp(ctx->config.name, search->name))
 		return 1;
 	drop_fds(ctx);
@@ -337,7 +348,7 @@ static int list_running(void *arg, int fd, const struct program *program)
 	}
 	ctx->prog = fd;
 	take_maps(ctx, program);
-	known = ctx->map[XP_MAP_CONFIG] >= 0 && !xp_context_config(ctx) &&
+	known = ctx->map[XP_MAP_CONFIG] >= 0 && !xp_context_config(ctx) && complete(ctx) &&
 		ctx->map[XP_MAP_LANES] >= 0 && !xp_map_id(ctx->map[XP_MAP_LANES], &lanes_id);
 	snprintf(found.name, sizeof(found.name), "%s", ctx->config.name);
 	xdplace_close(ctx);

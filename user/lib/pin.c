@@ -180,8 +180,8 @@ static int open_one(const char *name, const char *file, int *fd)
 	if (errno == ENOENT)
 		return xp_fail(
 			EPROTO,
-			"open context '%s': %s is missing; it was left half made, or made by "
-			"another version: xdplace clean %s",
+			"open context '%s': %s is missing; it is being made at this moment, or "
+			"was left half made, or made by another version: xdplace clean %s",
 			name, path, name);
 	return xp_fail(errno, "open %s: %s", path, strerror(errno));
 }
