@@ -119,12 +119,17 @@ licences()
 	return $status
 }
 
+kernel_series()
+{
+	uname -r | cut -d . -f 1,2
+}
+
 # Counts are those of one kernel: on another one the limit alone is checked.
 verifier()
 {
 	local configuration program count before status=0 kernel
 
-	kernel=$(uname -r)
+	kernel=$(kernel_series)
 	"$BUILD/tests/verifier_counts" >"$work/counts" || status=1
 	[ -s "$work/counts" ] || { echo "no counts"; return 1; }
 	while read -r configuration program count; do
@@ -148,8 +153,8 @@ record()
 	{
 		echo "# Instructions the verifier walks: kernel, configuration, program, count."
 		echo "# Written by scripts/lint.sh --record; its limit is 1000000."
-		grep -v '^#' "$RECORD" 2>/dev/null | grep -v "^$(uname -r) "
-		sed "s/^/$(uname -r) /" "$work/counts"
+		grep -v '^#' "$RECORD" 2>/dev/null | grep -v "^$(kernel_series) "
+		sed "s/^/$(kernel_series) /" "$work/counts"
 	} >"$work/record"
 	cp "$work/record" "$RECORD"
 }
