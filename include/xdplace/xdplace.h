@@ -96,9 +96,10 @@ bool xdplace_pinned(const struct xdplace *ctx);
 struct xdplace_found {
 	char name[16];
 	bool pinned;
+	bool pins_hidden;    /* not pinned here, but perhaps in another mount namespace */
 	bool orphan;	     /* pinned, but no program of it is attached any more */
 	uint32_t prog_id;    /* of the placement program, 0: none */
-	uint32_t interfaces; /* attached */
+	uint32_t interfaces; /* attached, in all network namespaces */
 };
 /* Calls fn for each context on this machine until it returns non-zero; returns that. */
 int xdplace_each(int (*fn)(void *arg, const struct xdplace_found *found), void *arg);

@@ -362,6 +362,20 @@ private_pin()
 	! pinned "$NAME-3" || no "the pin is not private"
 }
 
+# COMMAND...: what status, run by it, tells of the first context outside of its network namespace.
+seen_from_outside()
+{
+	"$@" "$XDPLACE" status -n "$NAME-1" >"$WORK/out" 2>&1 || no "exit code $?" || return
+	grep -q '^  1 interface in another network namespace$' "$WORK/out" || no "$(cat "$WORK/out")"
+}
+
+# A mount namespace where the pins are not to be seen.
+seen_without_pins()
+{
+	seen_from_outside unshare -m sh -c 'mount -t tmpfs tmpfs /sys/fs/bpf && exec "$@"' sh || return
+	grep -q 'or pinned in another mount namespace' "$WORK/out" || no "$(cat "$WORK/out")"
+}
+
 reader_leaves()
 {
 	xdp stats -n "$NAME-1" -a -v 2>"$WORK/err" | true
@@ -444,6 +458,8 @@ with_contexts()
 		case_refused stats_lane_beyond 2 "there are 0 to 0" stats --lane 1 $c
 		case_refused unload_unknown_interface 1 "nosuch0" unload nosuch0 $c
 		run_case cli_private_pin - private_pin
+		run_case cli_other_network - seen_from_outside env
+		run_case cli_other_mounts - seen_without_pins
 		run_case cli_several_contexts - several
 		case_accepted unload_second "unloaded" unload -n "$NAME-2"
 		case_accepted unload "unloaded" unload $c

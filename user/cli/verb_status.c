@@ -120,9 +120,18 @@ static struct json_object *json_found(const struct xdplace_found *found)
 
 	json_add_string(object, "name", found->name);
 	json_add_bool(object, "pinned", found->pinned);
+	json_add_bool(object, "pins_hidden", found->pins_hidden);
 	json_add_bool(object, "orphan", found->orphan);
 	json_add_u64(object, "prog_id", found->prog_id);
 	return object;
+}
+
+/* Interfaces that are attached, but not to be seen in this network namespace. */
+static uint32_t elsewhere(const struct status *status)
+{
+	uint32_t here = status->interface_count > 0 ? (uint32_t)status->interface_count : 0;
+
+	return status->found.interfaces > here ? status->found.interfaces - here : 0;
 }
 
 static void json_status(struct json_object *object, const struct status *status)
@@ -132,6 +141,7 @@ static void json_status(struct json_object *object, const struct status *status)
 
 	for (i = 0; i < status->interface_count && i < MAX_INTERFACES; i++)
 		json_append(array, json_interface(&status->interfaces[i]));
+	json_add_u64(object, "interfaces_elsewhere", elsewhere(status));
 	json_umem(object, status);
 	json_object_object_add(object, "lanes", json_lanes(status));
 	json_flows(object, status);
@@ -141,6 +151,8 @@ static void json_status(struct json_object *object, const struct status *status)
 static void print_found(const struct xdplace_found *found)
 {
 	printf("%s: %s", found->name, found->pinned ? "pinned" : "held by a running process");
+	if (found->pins_hidden)
+		printf(", or pinned in another mount namespace");
 	if (found->prog_id)
 		printf(", program id %u", found->prog_id);
 	if (found->orphan)
@@ -171,7 +183,10 @@ static void print_interfaces(const struct status *status)
 		printf("  interface ");
 		context_print_interface(&status->interfaces[i]);
 	}
-	if (!status->interface_count)
+	if (elsewhere(status))
+		printf("  %u interface%s in another network namespace\n", elsewhere(status),
+		       elsewhere(status) == 1 ? "" : "s");
+	else if (!status->interface_count)
 		printf("  no interface\n");
 }
 
@@ -218,6 +233,7 @@ static int show(const struct xdplace_found *found, struct json_object *array)
 		return CLI_DONE;
 	object = json_found(found);
 	memset(&status, 0, sizeof(status));
+	status.found = *found;
 	if (!cli.json)
 		print_found(found);
 	if (ctx) {

@@ -122,6 +122,7 @@ int xp_areas_recover(struct xdplace_lane *lane);
  */
 int xp_pin_path(const char *name, const char *file, char *path, size_t size);
 int xp_pin_claim(struct xdplace *ctx, const char *name); /* makes the directory: EEXIST */
+bool xp_pins_private(void); /* the BPF file system is not that of our ancestors */
 int xp_pin_all(struct xdplace *ctx);
 int xp_pin_detach(const char *name);			/* what link_* attach */
 int xp_pin_open(struct xdplace *ctx, const char *name); /* opens all that is pinned */

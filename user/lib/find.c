@@ -356,6 +356,7 @@ static int list_running(void *arg, int fd, const struct program *program)
 		return 0;
 	links = xp_links(lanes_id, false);
 	found.interfaces = links > 0 ? links : 0;
+	found.pins_hidden = xp_pins_private();
 	return listing->fn(listing->arg, &found);
 }
 

@@ -88,7 +88,7 @@ static pid_t parent_of(pid_t pid)
 }
 
 /* Our oldest ancestor that can be asked knows what will be there when we have gone. */
-static bool private_bpffs(void)
+bool xp_pins_private(void)
 {
 	int asked, shared = 1;
 	pid_t pid;
@@ -126,7 +126,7 @@ int xp_pin_claim(struct xdplace *ctx, const char *name)
 	if (err)
 		return xp_fail(-err, "pin '%s': name too long", name);
 	if (!mkdir(path, 0700)) {
-		if (private_bpffs())
+		if (xp_pins_private())
 			xp_log(ctx, XDPLACE_LOG_WARN,
 			       "pin '%s' lives in a private mount namespace and ends with it; "
 			       "instead of `ip netns exec NS` use `nsenter --net=/run/netns/NS`",
