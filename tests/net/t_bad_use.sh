@@ -139,7 +139,7 @@ already_attached()
 	for mode in native skb; do
 		spawn_in first client "$XDPLACE" load -n "$CONTEXT" -m $mode c0
 		wait_ready first 15 has_program client c0 || no "load: $(cat "$WORK/first.err")" || return
-		KEEPS_PROGRAM=1 refused $BUSY 'attached|already|another|busy' \
+		KEEPS_PROGRAM=1 refused $BUSY "program 'xdplace' .*unload -n $CONTEXT c0" \
 			"$XDPLACE" load -n "$CONTEXT-b" c0 || return
 		runs first && has_program client c0 || no "the first one suffered" || return
 		stop first INT || no "load: exit status $?" || return

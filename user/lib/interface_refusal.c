@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/if_link.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,22 +58,89 @@ static void program_name(uint32_t id, char name[BPF_OBJ_NAME_LEN])
 	memcpy(name, info.name[0] ? info.name : "?", info.name[0] ? BPF_OBJ_NAME_LEN : 2);
 }
 
+/* ---- another program is there ---- */
+
+struct occupant {
+	uint32_t id; /* of the program */
+	char name[BPF_OBJ_NAME_LEN];
+	struct xdplace_found context; /* name empty: none of ours */
+};
+
+static int is_context(void *arg, const struct xdplace_found *found)
+{
+	struct occupant *occupant = arg;
+
+	if (found->prog_id != occupant->id)
+		return 0;
+	occupant->context = *found;
+	return 1;
+}
+
+/* Id of the link that attaches the program to the interface; 0: none to be seen. */
+static uint32_t link_of(uint32_t ifindex, uint32_t program)
+{
+	struct bpf_link_info info;
+	uint32_t id = 0, len;
+	int fd, err;
+
+	while (!bpf_link_get_next_id(id, &id)) {
+		fd = bpf_link_get_fd_by_id(id);
+		if (fd < 0)
+			continue;
+		memset(&info, 0, sizeof(info));
+		len = sizeof(info);
+		err = bpf_obj_get_info_by_fd(fd, &info, &len);
+		close(fd);
+		if (!err && info.type == BPF_LINK_TYPE_XDP && info.prog_id == program &&
+		    info.xdp.ifindex == ifindex)
+			return id;
+	}
+	return 0;
+}
+
+/* What ip(8) calls the mode in which a program is attached. */
+static const char *ip_word(uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	if (bpf_xdp_query(ifindex, 0, &query))
+		return "xdp";
+	return query.attach_mode == XDP_ATTACHED_SKB ? "xdpgeneric" : "xdp";
+}
+
+/* A link keeps netlink from detaching its program. */
+static void how_to_detach(const struct xp_link *link, const struct occupant *occupant, char *text,
+			  size_t size)
+{
+	uint32_t id = link_of(link->ifindex, occupant->id);
+
+	if (occupant->context.name[0])
+		snprintf(text, size, "it is context '%s': xdplace unload -n %s %s",
+			 occupant->context.name, occupant->context.name, link->name);
+	else if (id)
+		snprintf(text, size,
+			 "bpf_link %u holds it: end the process that has the link, remove its pin, "
+			 "or bpftool link detach id %u",
+			 id, id);
+	else
+		snprintf(text, size, "detach it with its own tool, or ip link set dev %s %s off%s",
+			 link->name, ip_word(link->ifindex),
+			 strcmp(occupant->name, "xdp_dispatcher") ? "" : ", or try --dispatcher");
+}
+
 static int busy(const struct xp_link *link, enum xdplace_mode mode)
 {
-	uint32_t id = xp_program_on(link->ifindex);
-	char name[BPF_OBJ_NAME_LEN];
+	struct occupant occupant = {.id = xp_program_on(link->ifindex)};
+	char how[192];
 
-	program_name(id, name);
-	if (!strcmp(name, "xdplace"))
-		return xp_fail(EBUSY,
-			       "attach to %s in %s mode: another context has it (program id %u); "
-			       "`xdplace status` shows which, `xdplace unload` ends it",
-			       link->name, xp_mode_name(mode), id);
-	return xp_fail(EBUSY,
-		       "attach to %s in %s mode: program '%s' (id %u) is attached; detach it with "
-		       "its own tool or `ip link set dev %s xdp off`, or try --dispatcher",
-		       link->name, xp_mode_name(mode), name, id, link->name);
+	program_name(occupant.id, occupant.name);
+	xdplace_each(is_context, &occupant);
+	how_to_detach(link, &occupant, how, sizeof(how));
+	return xp_fail(EBUSY, "attach to %s in %s mode: program '%s' (id %u) is attached; %s",
+		       link->name, xp_mode_name(mode), occupant.name, occupant.id, how);
 }
+
+/* ---- the kernel, or the driver, refuses ---- */
 
 /* What the kernel's error means here, and what to do about it. */
 static const struct {
