@@ -376,6 +376,24 @@ seen_without_pins()
 	grep -q 'or pinned in another mount namespace' "$WORK/out" || no "$(cat "$WORK/out")"
 }
 
+# Beside others, or refused: never alone, where it would be in the way of the next program.
+dispatcher()
+{
+	xdp load s1 -p "$NAME-4" --umem-size 1M --lanes 1 -m skb --dispatcher >"$WORK/out" 2>"$WORK/err"
+	case $? in
+	0)
+		ip -n "$PREFIX-client" -d link show dev s1 | grep -q xdp_dispatcher ||
+			no "attached, but not by a dispatcher"
+		xdp unload -n "$NAME-4" >/dev/null
+		;;
+	3)
+		grep -q 'through a dispatcher' "$WORK/err" || no "$(cat "$WORK/err")" || return
+		! ip -n "$PREFIX-client" -d link show dev s1 | grep -q 'prog/xdp' || no "left behind"
+		;;
+	*) no "$(cat "$WORK/err")" ;;
+	esac
+}
+
 reader_leaves()
 {
 	xdp stats -n "$NAME-1" -a -v 2>"$WORK/err" | true
@@ -458,6 +476,7 @@ with_contexts()
 		case_refused stats_lane_beyond 2 "there are 0 to 0" stats --lane 1 $c
 		case_refused unload_unknown_interface 1 "nosuch0" unload nosuch0 $c
 		run_case cli_private_pin - private_pin
+		run_case cli_dispatcher - dispatcher
 		run_case cli_other_network - seen_from_outside env
 		run_case cli_other_mounts - seen_without_pins
 		run_case cli_several_contexts - several

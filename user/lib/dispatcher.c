@@ -93,8 +93,6 @@ static const struct {
 } remedies[] = {
 	{EPERM, "the kernel refuses BPF extension programs, or CAP_SYS_ADMIN is missing; attach "
 		"without --dispatcher"},
-	{EBUSY, "the program that is there does not let others beside it; detach it first"},
-	{EEXIST, "the program that is there does not let others beside it; detach it first"},
 	{EOPNOTSUPP, "driver or kernel does not support it; try --mode skb, or attach without "
 		     "--dispatcher"},
 	{ERANGE, "lower the MTU, or try --mode skb"},
@@ -109,11 +107,13 @@ static const char *kernel_said(void)
 	return strncmp(said, intro, sizeof(intro) - 1) ? said : said + sizeof(intro) - 1;
 }
 
-static int explain(const struct xp_link *link, int err)
+static int explain(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mode mode, int err)
 {
 	const char *remedy = "attach without --dispatcher, or see the log", *said = kernel_said();
 	size_t i;
 
+	if (err == EBUSY || err == EEXIST)
+		return xp_refused(ctx, link, mode, err);
 	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
 		if (remedies[i].err == err)
 			remedy = remedies[i].remedy;
@@ -121,7 +121,35 @@ static int explain(const struct xp_link *link, int err)
 		       strerror(err), said[0] ? " (" : "", said, said[0] ? ")" : "", remedy);
 }
 
-static int attach(struct xdplace_bpf *skel, const struct xp_link *link, enum xdplace_mode mode)
+/* Where the kernel can't do dispatchers, libxdp attaches a single program directly. */
+static bool alone(uint32_t ifindex)
+{
+	struct xdp_multiprog *all = xdp_multiprog__get_from_ifindex(ifindex);
+	bool legacy;
+
+	if (libxdp_get_error(all))
+		return false;
+	legacy = xdp_multiprog__is_legacy(all);
+	xdp_multiprog__close(all);
+	return legacy;
+}
+
+/* Beside others is what was asked for: alone, it would be in the way of the next one. */
+static int check_beside(const struct xp_link *link, struct xdp_program *program,
+			enum xdplace_mode mode)
+{
+	if (!alone(link->ifindex))
+		return 0;
+	xdp_program__detach(program, link->ifindex, libxdp_mode(mode), 0);
+	return xp_fail(EOPNOTSUPP,
+		       "attach to %s through a dispatcher: this kernel does not take extension "
+		       "programs, libxdp attached the program alone instead; attach without "
+		       "--dispatcher",
+		       link->name);
+}
+
+static int attach(struct xdplace *ctx, struct xdplace_bpf *skel, const struct xp_link *link,
+		  enum xdplace_mode mode)
 {
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = skel->obj, .prog_name = "xdplace");
 	struct xdp_program *program;
@@ -136,8 +164,9 @@ static int attach(struct xdplace_bpf *skel, const struct xp_link *link, enum xdp
 	 */
 	xdp_program__set_xdp_frags_support(program, true);
 	err = xdp_program__attach(program, link->ifindex, libxdp_mode(mode), 0);
+	err = err ? explain(ctx, link, mode, -err) : check_beside(link, program, mode);
 	xdp_program__close(program);
-	return err ? explain(link, -err) : 0;
+	return err;
 }
 
 int xp_dispatch(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mode mode)
@@ -156,7 +185,7 @@ int xp_dispatch(struct xdplace *ctx, const struct xp_link *link, enum xdplace_mo
 	if (!err)
 		err = xp_without_meta(skel->progs.xdplace);
 	if (!err)
-		err = attach(skel, link, mode);
+		err = attach(ctx, skel, link, mode);
 	xdplace_bpf__destroy(skel);
 out:
 	stop_listening(previous);
@@ -184,11 +213,8 @@ static struct xdp_program *find(const struct xdplace *ctx, struct xdp_multiprog 
 {
 	struct xdp_program *program = NULL;
 
-	/* Where the kernel can't do dispatchers, libxdp attaches a single program directly. */
-	if (xdp_multiprog__is_legacy(all)) {
-		program = xdp_multiprog__main_prog(all);
-		return program && uses_context(ctx, xdp_program__fd(program)) ? program : NULL;
-	}
+	if (xdp_multiprog__is_legacy(all))
+		return NULL;
 	while ((program = xdp_multiprog__next_prog(program, all)))
 		if (uses_context(ctx, xdp_program__fd(program)))
 			break;
