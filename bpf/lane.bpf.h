@@ -210,8 +210,8 @@ static __always_inline struct xp_free_group *xp_next_group(struct xp_cursor *cur
 
 /*
  * Tell the consumer that it may fill the slots of the groups that were read. Not before: it would
- * overwrite them, and what is then read twice would be placed into twice. No barrier of its own:
- * the compare-and-swap of a group's last area comes behind the reading, and is a full one.
+ * overwrite them, and what is then read twice would be placed into twice. The exchange is a full
+ * barrier: the reading comes before.
  */
 static __always_inline void xp_groups_read(const struct xp_cursor *cur, __u32 lane)
 {
@@ -219,7 +219,7 @@ static __always_inline void xp_groups_read(const struct xp_cursor *cur, __u32 la
 
 	if (!shared)
 		return;
-	*(volatile __u32 *)&shared->hot_consumed = cur->hot_consumed;
+	__sync_lock_test_and_set(&shared->hot_consumed, cur->hot_consumed);
 	*(volatile __u32 *)&shared->cold_consumed = cur->cold_consumed;
 }
 

@@ -147,8 +147,8 @@ struct xdplace_finding {
 	char remedy[160]; /* "ethtool -K eth0 lro off" */
 };
 /* Returns the number of findings, of which up to `count` are copied. */
-int xdplace_check_interface(const char *ifname, enum xdplace_mode mode, struct xdplace_finding *findings,
-			    size_t count);
+int xdplace_check_interface(const char *ifname, enum xdplace_mode mode,
+			    struct xdplace_finding *findings, size_t count);
 
 /* ---- rule (xdplace-rule(3)) ---- */
 
@@ -175,10 +175,10 @@ int xdplace_rules(struct xdplace *ctx, struct xp_rule *rules, size_t count);
 
 struct xdplace_flow_opts {
 	size_t size;
-	bool take;	     /* as rule `take` [tap] */
-	uint32_t lane;	     /* home lane */
-	uint64_t own_start;  /* stream offset at which the own area begins */
-	uint32_t own_length; /* bytes, a multiple of the area size; 0: no own area */
+	bool take;	      /* as rule `take` [tap] */
+	uint32_t lane;	      /* home lane */
+	uint64_t own_start;   /* stream offset at which the own area begins */
+	uint32_t own_length;  /* bytes, a multiple of the area size; 0: no own area */
 	uint32_t own_address; /* UMEM offset, a multiple of the area size, within own_size */
 };
 /* Expect a flow: its packets are placed without a rule. Returns 0, *handle set. EEXIST, ENOSPC. */
@@ -192,7 +192,8 @@ int xdplace_flow_find(struct xdplace *ctx, const union xp_key *key, bool v6, uin
 /* A copy of its state, taken while packets may change it. ENOENT if the handle has gone. */
 int xdplace_flow_get(struct xdplace *ctx, uint32_t handle, struct xp_flow *flow);
 /* Calls fn for each flow that is not free until it returns non-zero; returns that. */
-int xdplace_flow_each(struct xdplace *ctx, int (*fn)(void *arg, const struct xp_flow *flow), void *arg);
+int xdplace_flow_each(struct xdplace *ctx, int (*fn)(void *arg, const struct xp_flow *flow),
+		      void *arg);
 /* "tcp 10.0.0.1:80 > 10.0.0.2:4711 vlan 7"; returns its length. */
 int xdplace_key_format(const union xp_key *key, bool v6, char *text, size_t size);
 /* The same text read back; -EINVAL and *where as for rules. */
@@ -321,7 +322,8 @@ struct xdplace_audit {
 /* Account for every area. Exact while nothing moves; areas in motion are looked at again. */
 int xdplace_audit(struct xdplace *ctx, struct xdplace_audit *audit);
 /* State of one area, and what the program says of it (XP_AREA_KIND, XP_AREA_OWNER). */
-int xdplace_area_get(struct xdplace *ctx, uint32_t area, enum xdplace_area_state *state, uint32_t *kind);
+int xdplace_area_get(struct xdplace *ctx, uint32_t area, enum xdplace_area_state *state,
+		     uint32_t *kind);
 const char *xdplace_area_state_name(enum xdplace_area_state state);
 const char *xdplace_area_kind_name(enum xp_area_kind kind);
 
@@ -343,7 +345,7 @@ int xdplace_run(struct xdplace *ctx, uint32_t lane, const void *frame, size_t le
 
 enum xdplace_check_state { XDPLACE_CHECK_OK, XDPLACE_CHECK_WARN, XDPLACE_CHECK_FAIL };
 struct xdplace_check {
-	const char *name;	/* "af_xdp_umem" */
+	const char *name; /* "af_xdp_umem" */
 	enum xdplace_check_state state;
 	char detail[160];
 	char remedy[160];
