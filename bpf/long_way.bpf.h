@@ -221,74 +221,92 @@ static __always_inline int xp_put(struct xdp_md *ctx, struct xp_cursor *cur, __u
 	return action;
 }
 
-__attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, __u32 lane, __u32 handle)
+/* A fresh job for the packet of a lane. */
+static __always_inline void xp_job_start(struct xp_cursor *cur, struct xp_decision *d,
+					 const struct xp_flow *f, __u32 handle)
 {
-	struct xp_cursor *cur = xp_cursor_at(lane);
-	struct xp_lane *shared = xp_lane_at(lane);
-	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
-	struct xp_packet *p;
-	struct xp_decision *d;
-	struct xp_flow *f;
-	int take, r, action = 0;
-	__u32 match = 0;
-
-	if (!cur || !shared || !scratch)
-		return XDP_PASS;
-	p = &cur->packet;
-	if (!p->v6) /* the plain way leaves them */
-		p->key.word[3] = p->key.word[4] = p->key.word[5] = 0;
-	d = &scratch->decision;
+	if (!cur->packet.v6) /* the plain way leaves them */
+		cur->packet.key.word[3] = cur->packet.key.word[4] = cur->packet.key.word[5] = 0;
 	__builtin_memset(d, 0, sizeof(*d));
-	f = handle == XP_NONE ? NULL : xp_flow_of(handle);
 	cur->job.flow = f ? XP_FLOW_INDEX(handle) : XP_NONE;
 	cur->job.opcode = f ? XP_WHOLE : XP_FOREIGN;
 	cur->job.reason = XP_R_OK;
 	cur->job.header = XP_NONE;
 	cur->job.placed = 0;
-	if (f) {
-		take = f->flags & XP_FLOW_TAKE;
-	} else {
-		match = xp_match_rules(p);
-		take = (match & 0xff) == XP_RULE_TAKE;
-		cur->job.reason = match ? XP_R_OK : XP_R_NO_RULE;
-		if (!match)
-			goto leave;
-	}
-	if (xp_room(cur, shared) < XP_SLOW_ROOM) {
-		cur->job.reason = XP_R_RING_FULL;
-		goto leave;
-	}
+}
+
+/* A new SYN on the key of a live flow ends that one (R13). */
+static __always_inline void xp_end_for_syn(struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
+{
+	__u32 index = XP_FLOW_INDEX(f->handle);
+
+	xp_flow_end(lane, index, XP_R_REOPENED);
+	xp_flow_free(cur, f, index);
+	cur->job.flow = XP_NONE;
+}
+
+/* A packet that is wanted, with room to tell of it: XDP_REDIRECT or 0. */
+static __always_inline int xp_long_place(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+					 struct xp_flow *f, struct xp_decision *d, __u32 match)
+{
+	const struct xp_packet *p = &cur->packet;
+	int reason, action;
+
 	if (xp_config.knobs & XP_KNOB_CHECKSUM) {
-		r = xp_verify(ctx, p, lane);
-		if (r) {
-			cur->job.reason = r;
+		reason = xp_verify(ctx, p, lane);
+		if (reason) {
+			cur->job.reason = reason;
 			if (f)
 				f->bad_checksums++;
 			xp_put_whole(ctx, lane, p->data + p->payload);
-			goto leave;
+			return 0;
 		}
 	}
 	if (f && xp_starts_anew(f, p)) {
-		match = f->flags & XP_FLOW_TAKE ? XP_RULE_TAKE : XP_RULE_TAP;
-		xp_flow_end(lane, XP_FLOW_INDEX(handle), XP_R_REOPENED);
-		xp_flow_free(cur, f, XP_FLOW_INDEX(handle));
-		cur->job.flow = XP_NONE;
+		xp_end_for_syn(cur, lane, f);
 		f = NULL;
 	}
 	if (!f)
 		f = xp_set_up(cur, lane, p, match);
 	if (f)
 		xp_choose(cur, lane, f, p, d);
-	action = xp_put(ctx, cur, lane, f, p, d, take);
+	action = xp_put(ctx, cur, lane, f, p, d, (match & 0xff) == XP_RULE_TAKE);
 	if (f) {
 		xp_touch(cur, f, lane);
 		xp_key_copy(&cur->key, &p->key, p->v6);
 		cur->handle = f->handle;
 	}
-leave:
-	r = xp_verdict(lane, cur->job.opcode, cur->job.reason, cur->job.placed, take);
+	return action;
+}
+
+__attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, __u32 lane, __u32 handle)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_lane *shared = xp_lane_at(lane);
+	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
+	int verdict, action = 0;
+	struct xp_flow *f;
+	__u32 match;
+
+	if (!cur || !shared || !scratch) /* never: the lane exists */
+		return XDP_PASS;
+	f = handle == XP_NONE ? NULL : xp_flow_of(handle);
+	xp_job_start(cur, &scratch->decision, f, handle);
+	/* A flow keeps the verdict of the rule that wanted it. */
+	if (f)
+		match = f->flags & XP_FLOW_TAKE ? XP_RULE_TAKE : XP_RULE_TAP;
+	else
+		match = xp_match_rules(&cur->packet);
+	if (!match)
+		cur->job.reason = XP_R_NO_RULE;
+	else if (xp_room(cur, shared) < XP_SLOW_ROOM)
+		cur->job.reason = XP_R_RING_FULL;
+	else
+		action = xp_long_place(ctx, cur, lane, f, &scratch->decision, match);
+	verdict = xp_verdict(lane, cur->job.opcode, cur->job.reason, cur->job.placed,
+			     (match & 0xff) == XP_RULE_TAKE);
 	xp_leave(cur, lane);
-	return action ? action : r;
+	return action ? action : verdict;
 }
 
 #endif
