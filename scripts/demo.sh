@@ -88,14 +88,15 @@ finish()
 	exit "$1"
 }
 
+# Not ip netns exec, which hides the pins of contexts.
 on_server()
 {
-	ip netns exec "$SERVER" "$@"
+	nsenter --net="/run/netns/$SERVER" "$@"
 }
 
 on_client()
 {
-	ip netns exec "$CLIENT" "$@"
+	nsenter --net="/run/netns/$CLIENT" "$@"
 }
 
 check_tools()
@@ -172,7 +173,7 @@ start_server()
 			}
 		}
 	END
-	ip netns exec "$SERVER" nginx -p "$DIR/nginx" -e "$DIR/nginx/error.log" \
+	nsenter --net="/run/netns/$SERVER" nginx -p "$DIR/nginx" -e "$DIR/nginx/error.log" \
 		-c "$DIR/nginx/nginx.conf" &
 	disown
 	for ((i = 0; i < 50; i++)); do
@@ -188,8 +189,8 @@ start_follow()
 	local i
 
 	# Not by a function: a signal must reach follow itself.
-	ip netns exec "$CLIENT" "$XDPLACE" follow demo1 -n "$NAME" -o "$DIR/placed" --json --stats-at-end \
-		>"$DIR/flows.json" 2>"$DIR/follow.log" &
+	nsenter --net="/run/netns/$CLIENT" "$XDPLACE" follow demo1 -n "$NAME" -o "$DIR/placed" --json \
+		--stats-at-end >"$DIR/flows.json" 2>"$DIR/follow.log" &
 	FOLLOW=$!
 	for ((i = 0; i < 100; i++)); do
 		# The name of the context contains that of the interface.
