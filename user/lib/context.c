@@ -289,6 +289,34 @@ int xp_context_map(struct xdplace *ctx)
 	return err;
 }
 
+/* Maps whose elements this library reads: made with the same structures? */
+static int check_elements(const struct xdplace *ctx)
+{
+	const struct {
+		enum xp_map map;
+		uint32_t size;
+	} maps[] = {
+		{XP_MAP_LANES, sizeof(struct xp_lane)},
+		{XP_MAP_CURSORS, sizeof(struct xp_cursor)},
+		{XP_MAP_FLOW, sizeof(struct xp_flow)},
+		{XP_MAP_EARLY, sizeof(struct xp_early)},
+		{XP_MAP_REASONS, sizeof(struct xp_counters)},
+	};
+	struct bpf_map_info info;
+	uint32_t size;
+	size_t i;
+
+	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		memset(&info, 0, sizeof(info));
+		size = sizeof(info);
+		if (bpf_obj_get_info_by_fd(ctx->map[maps[i].map], &info, &size) ||
+		    info.value_size != maps[i].size)
+			return xp_fail(EPROTO,
+				       "open the context: made by another build of xdplace");
+	}
+	return 0;
+}
+
 /* Where the configuration lies in the programs' read-only data is part of the version. */
 int xp_context_config(struct xdplace *ctx)
 {
@@ -308,7 +336,7 @@ int xp_context_config(struct xdplace *ctx)
 		return xp_fail(EPROTO, "open the context: it has version %u, this is version %u",
 			       data.xp_config.abi, XP_ABI);
 	ctx->config = data.xp_config;
-	return 0;
+	return check_elements(ctx);
 }
 
 static int make(struct xdplace *ctx, const struct xdplace_opts *opts)
