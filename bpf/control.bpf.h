@@ -61,6 +61,8 @@ static __always_inline int xp_own_set(struct xp_flow *f, const struct xp_command
 {
 	int r;
 
+	if (f->state == XP_FLOW_CLOSED)
+		return -ENOENT;
 	if (f->flags & XP_FLOW_OWN)
 		return -EEXIST;
 	if (command->own_start & (xp_area_bytes() - 1))
@@ -79,6 +81,21 @@ static __always_inline int xp_own_set(struct xp_flow *f, const struct xp_command
 }
 
 /* ---- age ---- */
+
+/* Flows that may be moved to the head before the tail is looked at: see xp_lru_slack(). */
+#define XP_ROTATE 256
+
+/* A flow at the tail that was active since it was moved there hides older ones before it. */
+static long xp_rotate_one(__u32 i, __u32 *lane)
+{
+	struct xp_cursor *cur = xp_cursor_at(*lane);
+	struct xp_flow *f = cur ? xp_flow_at(cur->lru_tail - 1) : NULL;
+
+	if (!f || f->active == f->moved_tick || xp_now() - f->moved_tick <= xp_config.closed_ticks)
+		return 1;
+	xp_lru_front(*lane, cur->lru_tail - 1);
+	return 0;
+}
 
 /* End or forget the least recently active flow if it has aged: 1 done, 0 it has not. */
 __attribute__((noinline)) int xp_age_one(__u32 lane)
@@ -138,7 +155,7 @@ __attribute__((noinline)) int xp_age_holes(__u32 lane, __u32 index)
 	return 1;
 }
 
-/* How many flows one command looks through for aged holes. */
+/* How many early blocks one command looks through for aged holes. */
 #define XP_SWEEP 512
 
 struct xp_sweep {
@@ -149,13 +166,18 @@ struct xp_sweep {
 static long xp_sweep_one(__u32 i, struct xp_sweep *sweep)
 {
 	struct xp_cursor *cur = xp_cursor_at(sweep->lane);
+	struct xp_early *e;
+	struct xp_flow *f;
+	__u32 block;
 
 	if (!cur)
 		return 1;
-	if (cur->sweep >= cur->used_flows)
+	if (cur->sweep >= cur->used_early)
 		cur->sweep = 0;
-	cur->sweep++;
-	if (!xp_age_holes(sweep->lane, sweep->lane * xp_config.flows + cur->sweep - 1))
+	block = sweep->lane * xp_config.early + cur->sweep++;
+	e = xp_early_at(block);
+	f = e ? xp_flow_at(e->flow) : NULL;
+	if (!f || f->early != block || !xp_age_holes(sweep->lane, e->flow))
 		return 0;
 	/* One flow's completions at a time: the next command has room again. */
 	sweep->done = 1;
@@ -167,6 +189,7 @@ __attribute__((noinline)) int xp_tick(__u32 lane)
 {
 	struct xp_sweep sweep = {.lane = lane};
 
+	bpf_loop(XP_ROTATE, xp_rotate_one, &lane, 0);
 	if (xp_age_one(lane))
 		return 1;
 	bpf_loop(XP_SWEEP, xp_sweep_one, &sweep, 0);
@@ -194,12 +217,26 @@ __attribute__((noinline)) int xp_flush_one(__u32 lane)
 	return 1;
 }
 
+/* Is there a flow of this key? 6.1 takes no key that is an argument: it is copied. */
+static __always_inline int xp_key_known(__u32 lane, const union xp_key *key, int v6)
+{
+	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
+
+	if (!scratch)
+		return 0;
+	xp_key_copy(&scratch->key, key, v6);
+	return xp_handle_of(&scratch->key, v6) != XP_NONE;
+}
+
 static __always_inline int xp_command_add(struct xp_cursor *cur, __u32 lane,
 					  struct xp_command *command)
 {
 	struct xp_flow *f;
 	int index, r;
 
+	/* Before another flow has to go for it. */
+	if (xp_key_known(lane, &command->key, command->flags & XP_FLOW_V6))
+		return -EEXIST;
 	if (xp_flow_make_room(cur, lane))
 		return -ENOSPC;
 	index = xp_flow_open(lane, &command->key, command->flags & (XP_FLOW_TAKE | XP_FLOW_V6));

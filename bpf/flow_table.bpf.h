@@ -181,6 +181,7 @@ static __always_inline void xp_lru_push(struct xp_cursor *cur, struct xp_flow *f
 	f->lru_next = head;
 	cur->lru_head = index + 1;
 	f->moved = ++cur->moves;
+	f->moved_tick = xp_now();
 }
 
 /* Make a flow the most recently active one. */
@@ -332,6 +333,7 @@ static __always_inline int xp_early_take(struct xp_cursor *cur, struct xp_flow *
 	else
 		cur->used_early++;
 	e->count = 0;
+	e->flow = XP_FLOW_INDEX(f->handle);
 	*xp_slot(e, f->edge) = f->area + 1; /* XP_NONE + 1 is 0: none */
 	f->early = block;
 	f->hole_tick = xp_now();

@@ -184,7 +184,9 @@ static __always_inline void xp_choose(struct xp_cursor *cur, __u32 lane, struct 
 	cur->job.reason = d->reason;
 	if (!opened)
 		cur->job.opcode = d->opcode;
-	f->strays = d->stray && !d->jump ? f->strays + 1 : 0;
+	/* Acknowledgements say nothing of where the data are (and take the short way as a rule). */
+	if (d->opcode != XP_NODATA)
+		f->strays = d->stray && !d->jump ? f->strays + 1 : 0;
 	if (d->opcode == XP_REPEAT)
 		f->repeats++;
 	xp_saw_ack(f, p);

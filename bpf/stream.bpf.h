@@ -407,6 +407,9 @@ __attribute__((noinline)) int xp_flow_end(__u32 lane, __u32 index, __u32 reason)
 	xp_drain(lane, reason, 0);
 	if (f->early != XP_NONE)
 		xp_early_drop(cur, f);
+	/* A FIN has told where the stream ends: what is missing before it is a gap, too. */
+	if (f->flags & XP_FLOW_FIN && f->edge < f->fin)
+		xp_gap(cur, lane, f, NULL, f->fin - f->edge, reason);
 	c = xp_emit(cur, lane, XP_TEARDOWN, reason, f->handle);
 	if (c) {
 		c->offset = f->edge;
@@ -447,6 +450,8 @@ static __always_inline void xp_flow_last(struct xp_cursor *cur, __u32 lane, stru
 static __always_inline void xp_flow_free(struct xp_cursor *cur, struct xp_flow *f, __u32 index)
 {
 	xp_key_delete(f);
+	if (cur->handle == f->handle) /* generations come round again */
+		cur->handle = XP_NONE;
 	xp_lru_unlink(cur, f);
 	f->state = XP_FLOW_FREE;
 	f->handle += 1u << 20;
@@ -517,17 +522,22 @@ __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wante
 		cur->free_flow = f->lru_next;
 	else
 		cur->used_flows++;
-	__builtin_memset(f, 0, sizeof(*f));
-	f->handle = handle;
-	f->state = XP_FLOW_EXPECTED;
-	f->flags = flags;
+	/* `lane` is never cleared: other lanes read it without our lock. */
 	f->lane = lane;
+	f->edge = 0;
+	f->next = 0;
+	f->flags = flags;
+	f->strays = 0;
 	f->area = XP_NONE;
 	f->early = XP_NONE;
+	__builtin_memset(&f->active, 0, sizeof(*f) - offsetof(struct xp_flow, active));
 	f->peer = XP_NONE;
 	f->started = f->active = xp_now();
 	xp_key_copy(&f->key, &scratch->key, 1);
 	xp_lru_push(cur, f, index);
+	/* Full barrier: who sees the state sees the rest. */
+	__sync_lock_test_and_set(&f->handle, handle);
+	f->state = XP_FLOW_EXPECTED;
 	return index;
 }
 

@@ -72,6 +72,7 @@ static __always_inline struct xp_flow *xp_find(const struct xp_cursor *cur,
 __attribute__((noinline)) int xp_move(struct xdp_md *ctx, __u32 from, __u32 lane, __u32 handle)
 {
 	struct xp_cursor *here = xp_cursor_at(from), *home;
+	struct xp_flow *f;
 
 	if (here)
 		xp_unlock(here);
@@ -85,7 +86,9 @@ __attribute__((noinline)) int xp_move(struct xdp_md *ctx, __u32 from, __u32 lane
 		xp_pass(XP_R_COPY);
 		return -1;
 	}
-	return xp_flow_of(handle) != NULL;
+	f = xp_flow_of(handle);
+	/* Its entry may be another flow's by now. */
+	return f && xp_key_equal(&f->key, &home->packet.key, home->packet.v6);
 }
 
 static __always_inline int xp_packet(struct xdp_md *ctx)

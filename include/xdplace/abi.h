@@ -343,9 +343,10 @@ struct xp_flow {
 	__u32 hole_tick;   /* when the first hole opened */
 
 	union xp_key key;
-	__u32 isn;   /* sequence number of stream offset 0 */
-	__u32 acked; /* early segments seen since the hole was acknowledged by the peer */
-	__u32 zero[2];
+	__u32 isn;	  /* sequence number of stream offset 0 */
+	__u32 acked;	  /* early segments seen since the hole was acknowledged by the peer */
+	__u32 moved_tick; /* when this one was last moved in the list */
+	__u32 zero;
 };
 _Static_assert(sizeof(struct xp_flow) == 192, "three cache lines");
 
@@ -364,7 +365,7 @@ struct xp_early {
 	__u32 count; /* runs */
 	__u32 found; /* scratch of the run searches */
 	__u32 link;  /* next free block: index + 1, 0: none */
-	__u32 zero;
+	__u32 flow;  /* index of the flow that has it, or had it last */
 	struct xp_run run[XP_MAX_RUNS];
 	__u32 slot[XP_MAX_WINDOW];
 };

@@ -424,7 +424,9 @@ START_TEST(rst_while_the_fin_is_early)
 		OPEN,
 		{P(ACK | FIN, 1100, 0), {C(EARLY)}},
 		{P(RST, 1000, 0),
-		 {C(TEARDOWN, .reason = XP_R_RESET), C(TEARDOWN, .reason = XP_R_RESET, END_FLOW)}},
+		 {C(TEARDOWN, .reason = XP_R_RESET),
+		  C(TEARDOWN, .reason = XP_R_RESET, .flags = XP_GAP, .gap = 100),
+		  C(TEARDOWN, .reason = XP_R_RESET, .at = 100, END_FLOW)}},
 	};
 
 	TABLE(steps);
