@@ -89,35 +89,40 @@ static __always_inline int xp_own_set(struct xp_flow *f, const struct xp_command
 static long xp_rotate_one(__u32 i, __u32 *lane)
 {
 	struct xp_cursor *cur = xp_cursor_at(*lane);
-	struct xp_flow *f = cur ? xp_flow_at(cur->lru_tail - 1) : NULL;
+	struct xp_flow *f = cur ? xp_flow_at(cur->live.tail - 1) : NULL;
 
 	if (!f || f->active == f->moved_tick || xp_now() - f->moved_tick <= xp_config.closed_ticks)
 		return 1;
-	xp_lru_front(*lane, cur->lru_tail - 1);
+	xp_lru_front(*lane, cur->live.tail - 1);
 	return 0;
 }
 
-/* End or forget the least recently active flow if it has aged: 1 done, 0 it has not. */
+/* Forget the entry that was closed first if it has aged: 1 done, 0 it has not. */
+static __always_inline int xp_age_closed(struct xp_cursor *cur)
+{
+	__u32 index = cur->closed.tail - 1;
+	struct xp_flow *f = xp_flow_at(index);
+
+	if (!cur->closed.tail || !f || xp_now() - f->active <= xp_config.closed_ticks)
+		return 0;
+	xp_flow_free(cur, f, index);
+	return 1;
+}
+
+/* The same, or end the least recently active flow if that has aged. */
 __attribute__((noinline)) int xp_age_one(__u32 lane)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	struct xp_flow *f;
-	__u32 index, idle;
+	__u32 index;
 
-	if (!cur || !cur->lru_tail)
+	if (!cur)
 		return 0;
-	index = cur->lru_tail - 1;
-	f = xp_flow_at(index);
-	if (!f)
-		return 0;
-	idle = xp_now() - f->active;
-	if (f->state == XP_FLOW_CLOSED) {
-		if (idle <= xp_config.closed_ticks)
-			return 0;
-		xp_flow_free(cur, f, index);
+	if (xp_age_closed(cur))
 		return 1;
-	}
-	if (!xp_config.flow_ticks || idle <= xp_config.flow_ticks)
+	index = cur->live.tail - 1;
+	f = xp_flow_at(index);
+	if (!f || !xp_config.flow_ticks || xp_now() - f->active <= xp_config.flow_ticks)
 		return 0;
 	xp_flow_end(lane, index, XP_R_AGED);
 	xp_flow_free(cur, f, index);
@@ -205,14 +210,13 @@ __attribute__((noinline)) int xp_flush_one(__u32 lane)
 	struct xp_flow *f;
 	__u32 index;
 
-	if (!cur || !cur->lru_tail)
+	if (!cur)
 		return 0;
-	index = cur->lru_tail - 1;
+	index = (cur->live.tail ? cur->live.tail : cur->closed.tail) - 1;
 	f = xp_flow_at(index);
 	if (!f)
 		return 0;
-	if (f->state != XP_FLOW_CLOSED)
-		xp_flow_end(lane, index, XP_R_FLUSHED);
+	xp_flow_end(lane, index, XP_R_FLUSHED);
 	xp_flow_free(cur, f, index);
 	return 1;
 }
@@ -264,8 +268,7 @@ static __always_inline int xp_command_on_flow(struct xp_cursor *cur, __u32 lane,
 		return -ENOENT;
 	if (command->code == XP_CMD_OWN)
 		return xp_own_set(f, command);
-	if (f->state != XP_FLOW_CLOSED)
-		xp_flow_end(lane, index, XP_R_DELETED);
+	xp_flow_end(lane, index, XP_R_DELETED);
 	xp_flow_free(cur, f, index);
 	return 0;
 }

@@ -38,6 +38,12 @@ struct xp_job {
 	__u32 placed;	    /* payload bytes placed so far */
 };
 
+/* Ends of a list of flows, linked by lru_prev and lru_next: index + 1, 0: none. */
+struct xp_list {
+	__u32 head;
+	__u32 tail;
+};
+
 struct xp_cursor {
 	__u32 lock;	  /* 0 free, 1 held by a packet, 2 + CPU: held by a command */
 	__u32 produced;	  /* completions written and told; the authority for xp_lane.produced */
@@ -53,12 +59,12 @@ struct xp_cursor {
 	__u32 handle;	  /* its handle; 0 with key zero: none */
 	__u32 frame_next; /* UMEM offset of the next frame, the same way */
 
-	__u32 moves;	/* of flows to the head of the list */
-	__u32 lru_head; /* flows, most recently active first; index + 1, 0: none */
-	__u32 lru_tail;
-	__u32 free_flow;  /* first free entry, linked by lru_next; index + 1, 0: none */
-	__u32 used_flows; /* entries of this lane ever used: those beyond are free as well */
-	__u32 free_early; /* first free early block; index + 1 */
+	__u32 moves;	       /* of flows to the head of the list */
+	struct xp_list live;   /* flows, most recently active first */
+	struct xp_list closed; /* entries of ended flows, ended last first */
+	__u32 free_flow;       /* first free entry, linked by lru_next; index + 1, 0: none */
+	__u32 used_flows;      /* entries of this lane ever used: those beyond are free as well */
+	__u32 free_early;      /* first free early block; index + 1 */
 	__u32 used_early;
 	__u32 sweep;		 /* where the search for aged holes goes on */
 	struct xp_packet packet; /* in work, as parsed: too large for the stack */

@@ -146,7 +146,7 @@ __attribute__((noinline)) int xp_match_rules(const struct xp_packet *p)
 
 /* ---- order of activity ---- */
 
-static __always_inline void xp_lru_join(struct xp_cursor *cur, __u32 prev, __u32 next)
+static __always_inline void xp_lru_join(struct xp_list *list, __u32 prev, __u32 next)
 {
 	struct xp_flow *f;
 
@@ -155,33 +155,50 @@ static __always_inline void xp_lru_join(struct xp_cursor *cur, __u32 prev, __u32
 		if (f)
 			f->lru_next = next;
 	} else {
-		cur->lru_head = next;
+		list->head = next;
 	}
 	if (next) {
 		f = xp_flow_at(next - 1);
 		if (f)
 			f->lru_prev = prev;
 	} else {
-		cur->lru_tail = prev;
+		list->tail = prev;
 	}
 }
 
 static __always_inline void xp_lru_unlink(struct xp_cursor *cur, struct xp_flow *f)
 {
-	xp_lru_join(cur, f->lru_prev, f->lru_next);
+	xp_lru_join(f->state == XP_FLOW_CLOSED ? &cur->closed : &cur->live, f->lru_prev,
+		    f->lru_next);
 	f->lru_prev = f->lru_next = 0;
 }
 
-static __always_inline void xp_lru_push(struct xp_cursor *cur, struct xp_flow *f, __u32 index)
+static __always_inline void xp_lru_push(struct xp_cursor *cur, struct xp_list *list,
+					struct xp_flow *f, __u32 index)
 {
-	__u32 head = cur->lru_head;
+	__u32 head = list->head;
 
 	f->lru_prev = 0;
-	xp_lru_join(cur, index + 1, head);
+	xp_lru_join(list, index + 1, head);
 	f->lru_next = head;
-	cur->lru_head = index + 1;
+	list->head = index + 1;
 	f->moved = ++cur->moves;
 	f->moved_tick = xp_now();
+}
+
+/* A flow has ended: its entry waits among the closed ones, which are the first to go. */
+__attribute__((noinline)) int xp_lru_close(__u32 lane, __u32 index)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_flow *f = xp_flow_at(index);
+
+	if (!cur || !f || f->state == XP_FLOW_CLOSED)
+		return 0;
+	xp_lru_unlink(cur, f);
+	f->state = XP_FLOW_CLOSED;
+	f->active = xp_now();
+	xp_lru_push(cur, &cur->closed, f, index);
+	return 0;
 }
 
 /* Make a flow the most recently active one. */
@@ -193,7 +210,7 @@ __attribute__((noinline)) int xp_lru_front(__u32 lane, __u32 index)
 	if (!cur || !f)
 		return 0;
 	xp_lru_unlink(cur, f);
-	xp_lru_push(cur, f, index);
+	xp_lru_push(cur, &cur->live, f, index);
 	return 0;
 }
 

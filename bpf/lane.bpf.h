@@ -140,12 +140,12 @@ static __always_inline __u32 xp_area_of(__u32 offset)
 	return offset >> xp_config.area_shift;
 }
 
-/* Is an offer one that may be taken? (R8: bad indexes do no harm) */
-static __always_inline int xp_offer_good(const struct xp_free *offer)
+/* May an area be taken that is offered with an address? (R8: bad indexes do no harm) */
+static __always_inline int xp_offer_good(__u32 area, __u64 address)
 {
-	__u32 bank_areas = 1u << (xp_config.bank_shift - xp_config.area_shift), area = offer->area;
+	__u32 bank_areas = 1u << (xp_config.bank_shift - xp_config.area_shift);
 
-	return area < xp_config.areas && offer->address == (__u64)area << xp_config.area_shift &&
+	return area < xp_config.areas && address == (__u64)area << xp_config.area_shift &&
 	       (area & (bank_areas - 1)) != bank_areas - 1; /* guard */
 }
 
@@ -176,9 +176,10 @@ static __always_inline void xp_hand_fill(struct xp_cursor *cur, const struct xp_
 
 	xp_unroll for (k = XP_FREE_GROUP - 1; k >= 0; k--)
 	{
-		__u32 area = group->free[k].area;
+		/* Read once: user space may write it at the same time. */
+		__u32 area = *(const volatile __u32 *)&group->free[k].area;
 
-		if (!xp_offer_good(&group->free[k]) || !xp_area_claim(area, lane)) {
+		if (!xp_offer_good(area, group->free[k].address) || !xp_area_claim(area, lane)) {
 			xp_count_reason(lane, XP_R_BAD_FREE);
 			continue;
 		}

@@ -274,7 +274,10 @@ static __always_inline int xp_long_place(struct xdp_md *ctx, struct xp_cursor *c
 		xp_choose(cur, lane, f, p, d);
 	action = xp_put(ctx, cur, lane, f, p, d, (match & 0xff) == XP_RULE_TAKE);
 	if (f) {
-		xp_touch(cur, f, lane);
+		if (f->state == XP_FLOW_CLOSED) /* stragglers do not keep an entry */
+			f->packets++;
+		else
+			xp_touch(cur, f, lane);
 		xp_key_copy(&cur->key, &p->key, p->v6);
 		cur->handle = f->handle;
 	}

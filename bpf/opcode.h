@@ -109,7 +109,7 @@ static __always_inline int xp_decide_tcp(const struct xp_flow *f, const struct x
 {
 	__u32 syn = !!(p->tcp_flags & XP_TCP_SYN), fin = !!(p->tcp_flags & XP_TCP_FIN);
 	__s32 start = xp_distance(f->next, p->seq + syn);
-	__s32 end = start + (__s32)p->payload;
+	__s32 end = (__s32)((__u32)start + p->payload);
 
 	if (p->tcp_flags & XP_TCP_RST)
 		return xp_decide_rst(f, p, window, d);

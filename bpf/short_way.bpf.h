@@ -170,16 +170,12 @@ static __always_inline __u32 xp_short_pass(struct xp_flow *f, __u32 first, __u32
 		f->area = first;
 		return 0;
 	}
+	/* A segment is no longer than an area: it does not fill the second. */
 	xp_give_area(first);
 	f->area = second;
-	if (end < 2 * size) {
-		if (second != XP_NONE)
-			xp_area_mark(second, mine);
-		return XP_RELEASE_DATA;
-	}
-	xp_give_area(second);
-	f->area = XP_NONE;
-	return XP_RELEASE_DATA | XP_RELEASE_DATA2;
+	if (second != XP_NONE)
+		xp_area_mark(second, mine);
+	return XP_RELEASE_DATA;
 }
 
 /* Next in sequence, no hole, at most two areas. */

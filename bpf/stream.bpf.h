@@ -374,7 +374,7 @@ static __always_inline void xp_own_release(struct xp_flow *f)
 }
 
 /* The flow is over; `c` says so and hands over the last area. */
-static __always_inline void xp_flow_close(struct xp_flow *f, struct xp_completion *c)
+static __always_inline void xp_flow_close(__u32 lane, struct xp_flow *f, struct xp_completion *c)
 {
 	c->flags |= XP_RELEASE_FLOW;
 	if (f->area != XP_NONE) {
@@ -387,7 +387,7 @@ static __always_inline void xp_flow_close(struct xp_flow *f, struct xp_completio
 		xp_give_area(f->area);
 		f->area = XP_NONE;
 	}
-	f->state = XP_FLOW_CLOSED;
+	xp_lru_close(lane, XP_FLOW_INDEX(f->handle));
 }
 
 /* End a flow for a reason that is not its FIN; its holes are given up first. */
@@ -413,7 +413,7 @@ __attribute__((noinline)) int xp_flow_end(__u32 lane, __u32 index, __u32 reason)
 	c = xp_emit(cur, lane, XP_TEARDOWN, reason, f->handle);
 	if (c) {
 		c->offset = f->edge;
-		xp_flow_close(f, c);
+		xp_flow_close(lane, f, c);
 		xp_own_release(f);
 	}
 	xp_count_reason(lane, reason);
@@ -439,7 +439,7 @@ static __always_inline void xp_flow_last(struct xp_cursor *cur, __u32 lane, stru
 	}
 	c->opcode = XP_LAST;
 	c->reason = XP_R_FINISHED;
-	xp_flow_close(f, c);
+	xp_flow_close(lane, f, c);
 	xp_own_release(f);
 	xp_count_reason(lane, XP_R_FINISHED);
 }
@@ -462,12 +462,13 @@ static __always_inline void xp_flow_free(struct xp_cursor *cur, struct xp_flow *
 }
 
 /*
- * Make room for one more flow: the least recently active one is ended and forgotten. The op-code
+ * Make room for one more flow: the entry of one that has ended goes first, else the least recently
+ * active one is ended and forgotten. The op-code
  * for the flow that comes is REPLACE if it was alive, else FIRST. -1: there is none.
  */
 static __always_inline int xp_flow_make_room(struct xp_cursor *cur, __u32 lane)
 {
-	__u32 index = cur->lru_tail - 1, idle;
+	__u32 index = (cur->closed.tail ? cur->closed.tail : cur->live.tail) - 1, idle;
 	struct xp_flow *f;
 
 	cur->job.opcode = XP_FIRST;
@@ -534,7 +535,7 @@ __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wante
 	f->peer = XP_NONE;
 	f->started = f->active = xp_now();
 	xp_key_copy(&f->key, &scratch->key, 1);
-	xp_lru_push(cur, f, index);
+	xp_lru_push(cur, &cur->live, f, index);
 	/* Full barrier: who sees the state sees the rest. */
 	__sync_lock_test_and_set(&f->handle, handle);
 	f->state = XP_FLOW_EXPECTED;

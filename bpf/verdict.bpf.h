@@ -31,7 +31,7 @@ static __always_inline int xp_verdict(__u32 lane, __u32 opcode, __u32 reason, __
 	return xp_action(take);
 }
 
-/* A packet that never reached a lane: it passes, and its reason is counted. */
+/* A packet that no lane works on: it passes; its reason is counted with the first lane's. */
 static __always_inline int xp_pass(__u32 reason)
 {
 	return xp_verdict(0, XP_FOREIGN, reason, 0, 0);

@@ -418,7 +418,7 @@ struct xp_settings {
 	__u32 rule_half;  /* 0: xp_rules[0..63], 1: xp_rules[64..127] */
 	__u32 rule_count; /* rules in that half; 0: every packet passes */
 	__u32 next_rule;  /* id for the next rule */
-	__u32 stopped;	  /* 1: place nothing, pass everything (unloading) */
+	__u32 stopped;	  /* 1: no rule matches any more, flows go on until they end (unloading) */
 };
 
 /* Interfaces (map xp_ports, u), direct mapped by ifindex: which lanes its queues use. */

@@ -136,6 +136,24 @@ START_TEST(ended_flow_makes_room)
 }
 END_TEST
 
+/* The entry of an ended flow goes before a flow that lives, however idle that is. [R3] */
+START_TEST(ended_flow_goes_before_an_idle_one)
+{
+	struct xdplace_opts opts = stand_opts();
+	struct packet fin = data_of(2, 0, 0);
+	struct packet p = syn_of(3);
+
+	opts.flows = opts.early = 2;
+	open_with(opts);
+	open_flows(2);
+	fin.flags |= FIN;
+	run(fin, (struct want)C(LAST, .reason = XP_R_FINISHED, END_FLOW), no_more);
+	stand_run(0, &p, first);
+	ck_assert_uint_eq(stand_counters().replaced, 0);
+	run(data_of(1, 0, 10), (struct want)C(APPEND, .len = 10), no_more);
+}
+END_TEST
+
 /* Far more flows than there is room for, all with data, some with holes. [R3] */
 START_TEST(many_more_flows_than_room)
 {
@@ -187,6 +205,30 @@ START_TEST(idle_flow_ages)
 	ck_assert_uint_eq(stand_flows(), 1);
 	run(data_of(2, 10, 10), (struct want)C(APPEND, .at = 10, .len = 10), no_more);
 	ck_assert_uint_eq(stand_counters().aged, 1);
+}
+END_TEST
+
+/* [R3] */
+START_TEST(idle_flows_age_behind_a_busy_one_in_a_large_table)
+{
+	struct xdplace_opts opts = stand_opts();
+	unsigned i;
+
+	opts.flows = 1024;
+	opts.flow_age_ms = 300;
+	opts.closed_age_ms = 20;
+	open_with(opts);
+	open_flows(6);
+	for (i = 0; i < 8; i++) {
+		stand_sleep_ms(50);
+		run(data_of(1, 10 * i, 10), (struct want)C(APPEND, .at = 10 * i, .len = 10),
+		    no_more);
+	}
+	while (xdplace_lane_tick(stand.lane[0]) > 0)
+		stand_drain(0);
+	stand_drain(0);
+	ck_assert_uint_eq(stand_counters().aged, 5);
+	ck_assert_uint_eq(stand_flows(), 1);
 }
 END_TEST
 
@@ -430,8 +472,10 @@ Suite *suite_table(void)
 	tcase_add_test(tc, repetition_is_activity);
 	tcase_add_test(tc, replaced_flow_with_holes);
 	tcase_add_test(tc, ended_flow_makes_room);
+	tcase_add_test(tc, ended_flow_goes_before_an_idle_one);
 	tcase_add_test(tc, many_more_flows_than_room);
 	tcase_add_test(tc, idle_flow_ages);
+	tcase_add_test(tc, idle_flows_age_behind_a_busy_one_in_a_large_table);
 	tcase_add_test(tc, idle_flow_never_ages_if_not_wanted);
 	tcase_add_test(tc, ended_flow_is_forgotten);
 	tcase_add_test(tc, flow_deleted_by_command);

@@ -482,7 +482,7 @@ struct xdplace *xdplace_open_existing(const char *name, xdplace_log_fn log, void
 	return ctx;
 }
 
-/* From here on packets pass untouched, also those on their way through a dispatcher. */
+/* From here on no packet starts a flow, also of those on their way through a dispatcher. */
 static int stop(struct xdplace *ctx)
 {
 	struct xp_settings settings;
