@@ -50,21 +50,6 @@ static __always_inline __u64 xp_sum_pseudo(const struct xp_packet *p, __u32 leng
 	return sum;
 }
 
-/* Sum of the TCP or UDP header in the linear part. */
-static __always_inline __u64 xp_sum_header(const void *data, const void *end, __u32 l4, __u32 bytes)
-{
-	const char *p = (const char *)data + (l4 & 0x1ff);
-	__u64 sum = 0;
-	__u32 i;
-
-	for (i = 0; i < 60; i += 4) {
-		if (i >= bytes || p + i + 4 > (const char *)end)
-			break;
-		sum += xp_get32(p + i);
-	}
-	return sum;
-}
-
 /* Does a sum over everything mean that the packet is whole? `check`: the field as it is. */
 static __always_inline int xp_sum_good(__u64 total, __u64 pseudo, __u16 check)
 {

@@ -73,7 +73,6 @@ static __always_inline __u64 xp_pair(__u32 first, __u32 second)
 #define xp_unroll _Pragma("GCC unroll 16")
 #endif
 
-#define xp_likely(x) __builtin_expect(!!(x), 1)
 #define xp_unlikely(x) __builtin_expect(!!(x), 0)
 
 #endif

@@ -63,6 +63,15 @@ struct step {
 		.udp = 1, .seq = offset_, .len = len_, ##__VA_ARGS__                               \
 	}
 
+/* The step that sets up the flow: a SYN, so that stream offset 0 is sequence number 1000. */
+#define OPEN                                                                                       \
+	{                                                                                          \
+		P(SYN, 999, 0),                                                                    \
+		{                                                                                  \
+			C(FIRST)                                                                   \
+		}                                                                                  \
+	}
+
 #define MAX_STREAMS 4096
 
 /* What the consumer has been told of a flow. */

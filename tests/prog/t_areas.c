@@ -11,14 +11,6 @@
 #include "stand.h"
 #include "suites.h"
 
-#define OPEN                                                                                       \
-	{                                                                                          \
-		P(SYN, 999, 0),                                                                    \
-		{                                                                                  \
-			C(FIRST)                                                                   \
-		}                                                                                  \
-	}
-
 /* One byte below the threshold. [R4 R6] */
 START_TEST(small_whole_packet_goes_to_a_hybrid_area)
 {

@@ -10,14 +10,6 @@
 #include "stand.h"
 #include "suites.h"
 
-#define OPEN                                                                                       \
-	{                                                                                          \
-		P(SYN, 999, 0),                                                                    \
-		{                                                                                  \
-			C(FIRST)                                                                   \
-		}                                                                                  \
-	}
-
 /* Not placed, delivered whole with its reason; the good one is. [R1 R12] */
 START_TEST(damaged_segment_loses_to_its_retransmission)
 {

@@ -9,14 +9,6 @@
 #include "stand.h"
 #include "suites.h"
 
-#define OPEN                                                                                       \
-	{                                                                                          \
-		P(SYN, 999, 0),                                                                    \
-		{                                                                                  \
-			C(FIRST)                                                                   \
-		}                                                                                  \
-	}
-
 /* [R12] */
 START_TEST(hole_opened_and_filled)
 {

@@ -10,14 +10,6 @@
 #include "stand.h"
 #include "suites.h"
 
-#define OPEN                                                                                       \
-	{                                                                                          \
-		P(SYN, 999, 0),                                                                    \
-		{                                                                                  \
-			C(FIRST)                                                                   \
-		}                                                                                  \
-	}
-
 /* [R3 R4 R9 R18] */
 START_TEST(stream_from_syn_to_fin)
 {

@@ -334,21 +334,21 @@ static struct attached *forget(struct xdplace *ctx, uint32_t ifindex)
 	return a;
 }
 
-/* The descriptor of the link that attaches our program to the interface, whoever made it. */
-static int find_link(const struct xdplace *ctx, uint32_t ifindex)
+int xp_xdp_link(uint32_t ifindex, uint32_t program, uint32_t *id)
 {
 	struct bpf_link_info info;
-	uint32_t id = 0, len;
+	uint32_t len;
 	int fd;
 
-	while (!bpf_link_get_next_id(id, &id)) {
-		fd = bpf_link_get_fd_by_id(id);
+	*id = 0;
+	while (!bpf_link_get_next_id(*id, id)) {
+		fd = bpf_link_get_fd_by_id(*id);
 		if (fd < 0)
 			continue;
 		memset(&info, 0, sizeof(info));
 		len = sizeof(info);
 		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
-		    info.xdp.ifindex == ifindex && info.prog_id == ctx->prog_id)
+		    info.xdp.ifindex == ifindex && info.prog_id == program)
 			return fd;
 		close(fd);
 	}
@@ -358,13 +358,14 @@ static int find_link(const struct xdplace *ctx, uint32_t ifindex)
 /* Detach by the pin if there is one: it needs no right to look at other links. */
 static int detach_foreign(struct xdplace *ctx, const struct xp_port *port, const char *path)
 {
+	uint32_t id;
 	int fd, err;
 
 	if (port->flags & XP_PORT_DISPATCHER)
 		return xp_dispatch_remove(ctx, port->ifindex, port->name);
 	fd = path[0] ? bpf_obj_get(path) : -1;
 	if (fd < 0)
-		fd = find_link(ctx, port->ifindex);
+		fd = xp_xdp_link(port->ifindex, ctx->prog_id, &id);
 	if (fd < 0)
 		return xp_fail(ENOENT,
 			       "detach from %s: its link is not to be found; links of other "

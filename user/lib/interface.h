@@ -15,6 +15,12 @@ struct xp_finding {
 };
 #define XP_MAX_FINDINGS 24
 
+/* ---- interface.c ---- */
+
+/* The link that attaches a program to an interface, whoever made it: its descriptor, to be closed,
+ * and its id, or -ENOENT. */
+int xp_xdp_link(uint32_t ifindex, uint32_t program, uint32_t *id);
+
 /* ---- interface_check.c ---- */
 
 /* Returns how many findings there are; at most XP_MAX_FINDINGS. */

@@ -79,23 +79,13 @@ static int is_context(void *arg, const struct xdplace_found *found)
 /* Id of the link that attaches the program to the interface; 0: none to be seen. */
 static uint32_t link_of(uint32_t ifindex, uint32_t program)
 {
-	struct bpf_link_info info;
-	uint32_t id = 0, len;
-	int fd, err;
+	uint32_t id;
+	int fd = xp_xdp_link(ifindex, program, &id);
 
-	while (!bpf_link_get_next_id(id, &id)) {
-		fd = bpf_link_get_fd_by_id(id);
-		if (fd < 0)
-			continue;
-		memset(&info, 0, sizeof(info));
-		len = sizeof(info);
-		err = bpf_obj_get_info_by_fd(fd, &info, &len);
-		close(fd);
-		if (!err && info.type == BPF_LINK_TYPE_XDP && info.prog_id == program &&
-		    info.xdp.ifindex == ifindex)
-			return id;
-	}
-	return 0;
+	if (fd < 0)
+		return 0;
+	close(fd);
+	return id;
 }
 
 /* What ip(8) calls the mode in which a program is attached. */
