@@ -12,6 +12,7 @@
 #ifndef LANE_BPF_H
 #define LANE_BPF_H
 
+#include "ctx.bpf.h"
 #include "maps.bpf.h"
 
 #define XP_SPINS (1u << 20)
@@ -38,15 +39,15 @@ static __always_inline struct xp_lane *xp_lane_at(__u32 lane)
 }
 
 /* Which lane a packet's queue feeds. */
-static __always_inline __u32 xp_lane_of(struct xdp_md *ctx)
+static __always_inline __u32 xp_lane_of(struct xp_ctx *ctx)
 {
 	__u32 queue, slot, lane;
 	struct xp_port *port;
 
 	if (xp_config.lanes == 1)
 		return 0;
-	slot = ctx->ingress_ifindex % XP_MAX_PORTS;
-	queue = ctx->rx_queue_index;
+	slot = xp_ctx_ifindex(ctx) % XP_MAX_PORTS;
+	queue = xp_ctx_queue(ctx);
 	port = bpf_map_lookup_elem(&xp_ports, &slot);
 	if (!port)
 		return 0;

@@ -14,7 +14,7 @@
 #include "verdict.bpf.h"
 
 /* The whole packet: hybrid cells if small, else the frame area. */
-__attribute__((noinline)) int xp_put_whole(struct xdp_md *ctx, __u32 lane, __u32 bytes)
+__attribute__((noinline)) int xp_put_whole(struct xp_ctx *ctx, __u32 lane, __u32 bytes)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	int r = 0, i;
@@ -44,7 +44,7 @@ __attribute__((noinline)) int xp_put_whole(struct xdp_md *ctx, __u32 lane, __u32
 }
 
 /* Headers in a hybrid cell. */
-static __always_inline void xp_put_hybrid(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+static __always_inline void xp_put_hybrid(struct xp_ctx *ctx, struct xp_cursor *cur, __u32 lane,
 					  const struct xp_flow *f, __u32 bytes)
 {
 	int r = xp_put_header(ctx, lane, bytes, 1);
@@ -76,7 +76,7 @@ static __always_inline void xp_make_way(struct xp_cursor *cur, __u32 lane, struc
 }
 
 /* Headers in a header cell, new data at their stream offset. */
-static __always_inline void xp_put_stream(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+static __always_inline void xp_put_stream(struct xp_ctx *ctx, struct xp_cursor *cur, __u32 lane,
 					  struct xp_flow *f, const struct xp_packet *p,
 					  const struct xp_decision *d)
 {
@@ -193,7 +193,7 @@ static __always_inline void xp_choose(struct xp_cursor *cur, __u32 lane, struct 
 }
 
 /* Put the packet where its op-code says: XDP_REDIRECT if that is a socket, else 0. */
-static __always_inline int xp_put(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+static __always_inline int xp_put(struct xp_ctx *ctx, struct xp_cursor *cur, __u32 lane,
 				  struct xp_flow *f, const struct xp_packet *p,
 				  const struct xp_decision *d, int take)
 {
@@ -248,7 +248,7 @@ static __always_inline void xp_end_for_syn(struct xp_cursor *cur, __u32 lane, st
 }
 
 /* A packet that is wanted, with room to tell of it: XDP_REDIRECT or 0. */
-static __always_inline int xp_long_place(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+static __always_inline int xp_long_place(struct xp_ctx *ctx, struct xp_cursor *cur, __u32 lane,
 					 struct xp_flow *f, struct xp_decision *d, __u32 match)
 {
 	const struct xp_packet *p = &cur->packet;
@@ -284,7 +284,7 @@ static __always_inline int xp_long_place(struct xdp_md *ctx, struct xp_cursor *c
 	return action;
 }
 
-__attribute__((noinline)) int xp_long_way(struct xdp_md *ctx, __u32 lane, __u32 handle)
+__attribute__((noinline)) int xp_long_way(struct xp_ctx *ctx, __u32 lane, __u32 handle)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	struct xp_lane *shared = xp_lane_at(lane);

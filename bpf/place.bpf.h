@@ -32,7 +32,7 @@ static __always_inline char *xp_umem_at(__u32 offset, __u32 size)
 }
 
 /* Copy packet bytes to a UMEM offset, within one area: 0 or -1. */
-static __always_inline int xp_copy(struct xdp_md *ctx, __u32 from, char *to, __u64 length)
+static __always_inline int xp_copy(struct xp_ctx *ctx, __u32 from, char *to, __u64 length)
 {
 	/* The 6.1 verifier learns the lower bound only this way. */
 	length -= 1;
@@ -40,7 +40,7 @@ static __always_inline int xp_copy(struct xdp_md *ctx, __u32 from, char *to, __u
 	if (length >= xp_area_bytes())
 		return -1;
 	length += 1;
-	return bpf_xdp_load_bytes(ctx, from, to, length) ? -1 : 0;
+	return xp_ctx_load(ctx, from, to, length) ? -1 : 0;
 }
 
 /*
@@ -110,7 +110,7 @@ struct {
 } xp_scratch SEC(".maps");
 
 /* Add up to XP_CSUM_STEP of the `left` bytes at `at` to the lane's sum: 0 or -1. */
-__attribute__((noinline)) int xp_sum_chunk(struct xdp_md *ctx, __u32 lane, __u32 at, __u32 left)
+__attribute__((noinline)) int xp_sum_chunk(struct xp_ctx *ctx, __u32 lane, __u32 at, __u32 left)
 {
 	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
 	__u64 n = left < XP_CSUM_STEP ? left : XP_CSUM_STEP, last;
@@ -126,7 +126,7 @@ __attribute__((noinline)) int xp_sum_chunk(struct xdp_md *ctx, __u32 lane, __u32
 	/* Zeroes behind the last bytes make them whole words. */
 	last = (n - 1) & (XP_CSUM_STEP - 4);
 	*(__u32 *)&scratch->bytes[last] = 0;
-	if (bpf_xdp_load_bytes(ctx, at, scratch->bytes, n))
+	if (xp_ctx_load(ctx, at, scratch->bytes, n))
 		return -1;
 	n = last + 4;
 	xp_opaque(n);
@@ -143,10 +143,10 @@ __attribute__((noinline)) int xp_sum_chunk(struct xdp_md *ctx, __u32 lane, __u32
  * Verify a packet before anything is done with it: XP_R_OK, or the reason. The long way's
  * counterpart of summing the bytes once they are placed.
  */
-__attribute__((noinline)) int xp_verify(struct xdp_md *ctx, const struct xp_packet *p, __u32 lane)
+__attribute__((noinline)) int xp_verify(struct xp_ctx *ctx, const struct xp_packet *p, __u32 lane)
 {
 	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
-	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const void *data = xp_ctx_data(ctx), *end = xp_ctx_end(ctx);
 	__u32 i, length;
 	__u64 pseudo;
 	__u16 check;
@@ -192,9 +192,9 @@ static __always_inline void xp_copy_first(char *to, const char *from, __u32 leng
  * Headers from the linear part to `to` by 8-byte words, nothing of the payload behind them; a
  * helper call costs more than these few words.
  */
-static __always_inline int xp_copy_header(struct xdp_md *ctx, char *to, __u32 length)
+static __always_inline int xp_copy_header(struct xp_ctx *ctx, char *to, __u32 length)
 {
-	const char *from = (const char *)(long)ctx->data, *end = (const char *)(long)ctx->data_end;
+	const char *from = xp_ctx_data(ctx), *end = xp_ctx_end(ctx);
 	__u64 n = length;
 
 	if (length <= 64 && from + 64 <= end) {
@@ -209,7 +209,7 @@ static __always_inline int xp_copy_header(struct xdp_md *ctx, char *to, __u32 le
 	xp_opaque(n);
 	if (n >= XP_SHORT_HEADER)
 		return -1;
-	return bpf_xdp_load_bytes(ctx, 0, to, n + 1);
+	return xp_ctx_load(ctx, 0, to, n + 1);
 }
 
 /*
@@ -249,7 +249,7 @@ static __always_inline int xp_take_cells(struct xp_cursor *cur, __u32 lane, enum
 }
 
 /* The first `bytes` bytes of the packet into header or hybrid cells: XP_R_OK or a reason. */
-__attribute__((noinline)) int xp_put_header(struct xdp_md *ctx, __u32 lane, __u32 bytes, int hybrid)
+__attribute__((noinline)) int xp_put_header(struct xp_ctx *ctx, __u32 lane, __u32 bytes, int hybrid)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	__u64 n = bytes;
@@ -263,7 +263,7 @@ __attribute__((noinline)) int xp_put_header(struct xdp_md *ctx, __u32 lane, __u3
 	if (xp_take_cells(cur, lane, hybrid ? XP_HYBRID_CELL : XP_HEADER_CELL, bytes))
 		return XP_R_NO_AREA;
 	to = xp_umem_at(cur->job.header + XP_PAD, XP_MAX_THRESHOLD);
-	if (!to || bpf_xdp_load_bytes(ctx, 0, to, n))
+	if (!to || xp_ctx_load(ctx, 0, to, n))
 		return XP_R_COPY;
 	return XP_R_OK;
 }
@@ -288,7 +288,7 @@ static __always_inline struct xp_completion *xp_tell(struct xp_cursor *cur, __u3
  * A piece of a whole packet into the frame area: all of it if an area can hold it, packets side
  * by side; else a fresh area for each piece. 1: more to do, 0 done, -1 no area.
  */
-__attribute__((noinline)) int xp_frame_piece(struct xdp_md *ctx, __u32 lane)
+__attribute__((noinline)) int xp_frame_piece(struct xp_ctx *ctx, __u32 lane)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	__u32 size = xp_area_bytes(), left, used, at, old = XP_NONE, area;

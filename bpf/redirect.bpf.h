@@ -22,7 +22,7 @@
 #define XP_FRAME_ROOM (XP_XSK_CHUNK - 256)
 
 /* Make room in front of the packet: 0, or the driver has none. */
-static __always_inline long xp_meta_open(struct xdp_md *ctx)
+static __always_inline long xp_meta_open(struct xp_ctx *ctx)
 {
 	if (!(xp_config.knobs & XP_KNOB_XSK))
 		return -1;
@@ -30,7 +30,7 @@ static __always_inline long xp_meta_open(struct xdp_md *ctx)
 }
 
 /* The stack is not to see our metadata: it would keep such packets apart from all others. */
-static __always_inline void xp_meta_close(struct xdp_md *ctx, long opened, int action)
+static __always_inline void xp_meta_close(struct xp_ctx *ctx, long opened, int action)
 {
 	if (xp_config.knobs & XP_KNOB_XSK && !opened && action == XDP_PASS)
 		bpf_xdp_adjust_meta(ctx, XP_META);
@@ -44,18 +44,18 @@ static __always_inline int xp_socket_wanted(const struct xp_cursor *cur, __u32 b
 }
 
 /* The packet's place in xp_xsks; XP_NONE if its interface has no business with sockets. */
-static __always_inline __u32 xp_socket_place(struct xdp_md *ctx)
+static __always_inline __u32 xp_socket_place(struct xp_ctx *ctx)
 {
-	__u32 ifindex = ctx->ingress_ifindex, slot = ifindex % XP_MAX_PORTS;
+	__u32 ifindex = xp_ctx_ifindex(ctx), slot = ifindex % XP_MAX_PORTS;
 	struct xp_port *port = bpf_map_lookup_elem(&xp_ports, &slot);
 
 	if (!port || port->ifindex != ifindex || !(port->flags & XP_PORT_XSK))
 		return XP_NONE;
-	return XP_XSK_PLACE(slot, ctx->rx_queue_index);
+	return XP_XSK_PLACE(slot, xp_ctx_queue(ctx));
 }
 
 /* The completion of a redirected packet; all of it is in front of the packet. */
-static __always_inline void xp_meta_write(struct xdp_md *ctx, struct xp_completion *c,
+static __always_inline void xp_meta_write(struct xp_ctx *ctx, struct xp_completion *c,
 					  const struct xp_cursor *cur, __u32 bytes)
 {
 	struct xp_flow *f = xp_flow_at(cur->job.flow);
@@ -74,17 +74,17 @@ static __always_inline void xp_meta_write(struct xdp_md *ctx, struct xp_completi
 }
 
 /* To the packet's socket: XDP_REDIRECT, or 0: the packet is to be placed by copying. */
-__attribute__((noinline)) int xp_to_socket(struct xdp_md *ctx, __u32 lane, __u32 bytes)
+__attribute__((noinline)) int xp_to_socket(struct xp_ctx *ctx, __u32 lane, __u32 bytes)
 {
 	struct xp_completion *c = (void *)(long)ctx->data_meta;
-	void *data = (void *)(long)ctx->data;
+	void *data = xp_ctx_data(ctx);
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	__u32 place = xp_socket_place(ctx), linear = ctx->data_end - ctx->data;
 
 	if (!cur || place == XP_NONE)
 		return 0;
 	/* Sockets are bound without XDP_USE_SG: they drop what comes in more than one buffer. */
-	if (ctx->rx_queue_index >= XP_XSK_QUEUES || bpf_xdp_get_buff_len(ctx) != linear ||
+	if (xp_ctx_queue(ctx) >= XP_XSK_QUEUES || xp_ctx_length(ctx) != linear ||
 	    linear > XP_FRAME_ROOM || ctx->data - ctx->data_meta != XP_META ||
 	    (void *)(c + 1) > data || !bpf_map_lookup_elem(&xp_xsks, &place)) {
 		xp_count_reason(lane, XP_R_NO_SOCKET);

@@ -13,10 +13,10 @@
 #include "long_way.bpf.h"
 
 /* Does the packet's checksum hold, given the folded sum of its payload? */
-static __always_inline int xp_short_good(struct xdp_md *ctx, const struct xp_packet *p,
+static __always_inline int xp_short_good(struct xp_ctx *ctx, const struct xp_packet *p,
 					 __u32 payload)
 {
-	return xp_plain_good((void *)(long)ctx->data, (void *)(long)ctx->data_end, p, payload);
+	return xp_plain_good(xp_ctx_data(ctx), xp_ctx_end(ctx), p, payload);
 }
 
 /* Where a packet goes, gathered before anything is changed. */
@@ -67,7 +67,7 @@ static __always_inline char *xp_short_at(const struct xp_short *s, __u32 offset)
 }
 
 /* Copy and, where asked, sum what goes to one piece of memory: the folded sum, or -1. */
-static __always_inline int xp_short_place(struct xdp_md *ctx, const struct xp_short *s, __u32 from,
+static __always_inline int xp_short_place(struct xp_ctx *ctx, const struct xp_short *s, __u32 from,
 					  __u32 to, __u32 length)
 {
 	char *memory = xp_short_at(s, to);
@@ -88,7 +88,7 @@ static __always_inline int xp_short_place(struct xdp_md *ctx, const struct xp_sh
 }
 
 /* The header into a cell, and the completion that names it. */
-static __always_inline void xp_short_header(struct xdp_md *ctx, const struct xp_short *s,
+static __always_inline void xp_short_header(struct xp_ctx *ctx, const struct xp_short *s,
 					    const struct xp_packet *p, const struct xp_flow *f,
 					    enum xp_cell_kind kind, __u32 opcode)
 {
@@ -125,7 +125,7 @@ static __always_inline int xp_short_end(const struct xp_short *s, const struct x
 }
 
 /* Pure acknowledgement of an open flow. */
-static __always_inline int xp_short_ack(struct xdp_md *ctx, const struct xp_packet *p,
+static __always_inline int xp_short_ack(struct xp_ctx *ctx, const struct xp_packet *p,
 					struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
 	struct xp_short s;
@@ -179,7 +179,7 @@ static __always_inline __u32 xp_short_pass(struct xp_flow *f, __u32 first, __u32
 }
 
 /* Next in sequence, no hole, at most two areas. */
-static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_packet *p,
+static __always_inline int xp_short_append(struct xp_ctx *ctx, const struct xp_packet *p,
 					   struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
 	__u32 length = p->payload, in_area, end, first, second, taken, part, to;
@@ -223,7 +223,7 @@ static __always_inline int xp_short_append(struct xdp_md *ctx, const struct xp_p
  * Choose between the two, or neither: -1. Part of its caller: where returns are protected against
  * speculation, each call costs as much as fifteen lines here.
  */
-static __always_inline int xp_short_way(struct xdp_md *ctx, const struct xp_packet *p,
+static __always_inline int xp_short_way(struct xp_ctx *ctx, const struct xp_packet *p,
 					struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
 	if (f->state != XP_FLOW_OPEN || p->data > XP_SHORT_HEADER)

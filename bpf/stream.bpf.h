@@ -226,7 +226,7 @@ static __always_inline int xp_runs_full(struct xp_early *e, __u32 start, __u32 e
 }
 
 /* The next piece of the packet in work. */
-static __always_inline int xp_piece(struct xdp_md *ctx, struct xp_cursor *cur, __u32 lane,
+static __always_inline int xp_piece(struct xp_ctx *ctx, struct xp_cursor *cur, __u32 lane,
 				    struct xp_flow *f, struct xp_early *e)
 {
 	struct xp_job *job = &cur->job;
@@ -286,7 +286,7 @@ static __always_inline int xp_piece(struct xdp_md *ctx, struct xp_cursor *cur, _
 }
 
 /* One step of placing a segment: 1 more to do, 0 done, -reason. */
-__attribute__((noinline)) int xp_step(struct xdp_md *ctx, __u32 lane)
+__attribute__((noinline)) int xp_step(struct xp_ctx *ctx, __u32 lane)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	struct xp_early *e = NULL;
@@ -310,7 +310,7 @@ __attribute__((noinline)) int xp_step(struct xdp_md *ctx, __u32 lane)
 }
 
 struct xp_stepping {
-	struct xdp_md *ctx;
+	struct xp_ctx *ctx;
 	__u32 lane;
 	int result;
 };
@@ -346,7 +346,7 @@ __attribute__((noinline)) int xp_data_beyond(__u32 index, __u64 o)
 }
 
 /* Place the packet in work, step by step: 0 or -reason. */
-__attribute__((noinline)) int xp_steps(struct xdp_md *ctx, __u32 lane)
+__attribute__((noinline)) int xp_steps(struct xp_ctx *ctx, __u32 lane)
 {
 	struct xp_stepping stepping = {.ctx = ctx, .lane = lane};
 

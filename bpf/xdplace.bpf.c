@@ -19,32 +19,32 @@
 #include "control.bpf.h"
 
 /* One layer of any header chain (parse.h): a function of its own, to be verified once. */
-__attribute__((noinline)) int xp_parse_one(struct xdp_md *ctx, struct xp_walk *w,
+__attribute__((noinline)) int xp_parse_one(struct xp_ctx *ctx, struct xp_walk *w,
 					   struct xp_packet *p)
 {
 	struct xp_view view = {
-		.data = (void *)(long)ctx->data,
-		.end = (void *)(long)ctx->data_end,
+		.data = xp_ctx_data(ctx),
+		.end = xp_ctx_end(ctx),
 	};
 
 	return w && p ? xp_parse_layer(&view, w, p) : -XP_R_SHORT;
 }
 
 /* xp_parse() in these pieces. */
-__attribute__((noinline)) int xp_parse_any(struct xdp_md *ctx, struct xp_packet *p)
+__attribute__((noinline)) int xp_parse_any(struct xp_ctx *ctx, struct xp_packet *p)
 {
 	struct xp_walk w;
 	int r;
 
-	xp_walk_start(&w, bpf_xdp_get_buff_len(ctx), xp_config.protocols);
+	xp_walk_start(&w, xp_ctx_length(ctx), xp_config.protocols);
 	r = xp_parse_one(ctx, &w, p);
 	return r == 1 ? xp_inner_result(xp_parse_one(ctx, &w, p)) : r;
 }
 
 /* The packet of a locked lane: 0 plain, 1 any other chain, -reason. */
-static __always_inline int xp_read(struct xdp_md *ctx, struct xp_packet *p)
+static __always_inline int xp_read(struct xp_ctx *ctx, struct xp_packet *p)
 {
-	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const void *data = xp_ctx_data(ctx), *end = xp_ctx_end(ctx);
 	int r;
 
 	if (!xp_parse_plain(data, end, xp_config.protocols, p))
@@ -69,7 +69,7 @@ static __always_inline struct xp_flow *xp_find(const struct xp_cursor *cur,
  * A packet whose flow lives in another lane: leave `from`, enter `lane`, read it again there. 1: in
  * it, with the flow; 0: in it, but the flow has ended on the way; -1: the packet passed.
  */
-__attribute__((noinline)) int xp_move(struct xdp_md *ctx, __u32 from, __u32 lane, __u32 handle)
+__attribute__((noinline)) int xp_move(struct xp_ctx *ctx, __u32 from, __u32 lane, __u32 handle)
 {
 	struct xp_cursor *here = xp_cursor_at(from), *home;
 	struct xp_flow *f;
@@ -91,7 +91,7 @@ __attribute__((noinline)) int xp_move(struct xdp_md *ctx, __u32 from, __u32 lane
 	return f && xp_key_equal(&f->key, &home->packet.key, home->packet.v6);
 }
 
-static __always_inline int xp_packet(struct xdp_md *ctx)
+static __always_inline int xp_packet(struct xp_ctx *ctx)
 {
 	__u32 lane = xp_lane_of(ctx);
 	struct xp_cursor *cur = xp_lock(lane, XP_HELD);
