@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * packet.bpf.h - a packet's way through the stages, the same for each hook.
+ *
+ * In: the context of a packet. Out: the XDP action. xdplace.bpf.c tells the stages.
+ */
+#ifndef PACKET_BPF_H
+#define PACKET_BPF_H
+
+#include "short_way.bpf.h"
+
+/* One layer of any header chain (parse.h): a function of its own, to be verified once. */
+__attribute__((noinline)) int xp_parse_one(struct xp_ctx *ctx, struct xp_walk *w,
+					   struct xp_packet *p)
+{
+	struct xp_view view = {
+		.data = xp_ctx_data(ctx),
+		.end = xp_ctx_end(ctx),
+	};
+
+	return w && p ? xp_parse_layer(&view, w, p) : -XP_R_SHORT;
+}
+
+/* xp_parse() in these pieces. */
+__attribute__((noinline)) int xp_parse_any(struct xp_ctx *ctx, struct xp_packet *p)
+{
+	struct xp_walk w;
+	int r;
+
+	xp_walk_start(&w, xp_ctx_length(ctx), xp_config.protocols);
+	r = xp_parse_one(ctx, &w, p);
+	return r == 1 ? xp_inner_result(xp_parse_one(ctx, &w, p)) : r;
+}
+
+/* The packet of a locked lane: 0 plain, 1 any other chain, -reason. */
+static __always_inline int xp_read(struct xp_ctx *ctx, struct xp_packet *p)
+{
+	const void *data = xp_ctx_data(ctx), *end = xp_ctx_end(ctx);
+	int r;
+
+	if (!xp_parse_plain(data, end, xp_config.protocols, p))
+		return 0;
+	__builtin_memset(p, 0, sizeof(*p));
+	r = xp_parse_any(ctx, p);
+	return r ? r : 1;
+}
+
+/* The packet's flow: the lane's last one, one it has seen lately, or by look-up; NULL: none. */
+static __always_inline struct xp_flow *xp_find(const struct xp_cursor *cur,
+					       const struct xp_packet *p, __u32 lane)
+{
+	struct xp_flow *f = NULL;
+
+	if (xp_key_equal(&cur->key, &p->key, p->v6))
+		f = xp_flow_remembered(cur->handle, p->v6);
+	return f ? f : xp_flow_recent(&p->key, p->v6, lane);
+}
+
+/*
+ * A packet whose flow lives in another lane: leave `from`, enter `lane`, read it again there. 1: in
+ * it, with the flow; 0: in it, but the flow has ended on the way; -1: the packet passed.
+ */
+__attribute__((noinline)) int xp_move(struct xp_ctx *ctx, __u32 from, __u32 lane, __u32 handle)
+{
+	struct xp_cursor *here = xp_cursor_at(from), *home;
+	struct xp_flow *f;
+
+	if (here)
+		xp_unlock(here);
+	home = xp_lock(lane, XP_HELD);
+	if (!home) {
+		xp_pass(XP_R_LANE_BUSY);
+		return -1;
+	}
+	if (xp_read(ctx, &home->packet) < 0) { /* never: it was read before */
+		xp_unlock(home);
+		xp_pass(XP_R_COPY);
+		return -1;
+	}
+	f = xp_flow_of(handle);
+	/* Its entry may be another flow's by now. */
+	return f && xp_key_equal(&f->key, &home->packet.key, home->packet.v6);
+}
+
+static __always_inline int xp_packet(struct xp_ctx *ctx)
+{
+	__u32 lane = xp_lane_of(ctx);
+	struct xp_cursor *cur = xp_lock(lane, XP_HELD);
+	struct xp_flow *f;
+	__u32 handle, home;
+	int plain, r;
+
+	if (!cur)
+		return xp_pass(XP_R_LANE_BUSY);
+	plain = xp_read(ctx, &cur->packet);
+	if (plain < 0) {
+		xp_unlock(cur);
+		return xp_pass(-plain);
+	}
+	f = xp_find(cur, &cur->packet, lane);
+	handle = f ? f->handle : XP_NONE;
+	if (f && f->lane != lane) {
+		home = f->lane; /* a flow never changes it */
+		r = xp_move(ctx, lane, home, handle);
+		if (r < 0)
+			return XDP_PASS;
+		return xp_long_way(ctx, home, r ? handle : XP_NONE);
+	}
+	if (f && !plain) {
+		r = xp_short_way(ctx, &cur->packet, cur, lane, f);
+		if (r >= 0)
+			return r;
+	}
+	return xp_long_way(ctx, lane, handle);
+}
+
+#endif
