@@ -6,7 +6,8 @@
  * In: the linear part of the frame, the length of the whole frame (fragments included), the
  * protocol set. Out: 0 and a filled packet whose lengths agree with each other, or -reason.
  * Promise: where it returns 0, data <= XP_MAX_HEADER, and header bytes [0, data) lie in the
- * linear part; payload bytes [data, data + payload) lie in the frame.
+ * linear part; payload bytes [data, data + payload) lie in the frame. The same holds of a part of
+ * a fragmented TCP or UDP datagram: that is -XP_R_IP_FRAGMENT with xp_packet.fragment set.
  *
  * Two ways lead through it: xp_parse_plain() knows Ethernet, IP without options, TCP or UDP and
  * nothing else; what it refuses to judge goes to xp_parse(), which walks every supported chain.
@@ -140,7 +141,7 @@ static __always_inline int xp_parse_ipv4(const struct xp_view *v, struct xp_walk
 					 struct xp_packet *p)
 {
 	const __u8 *ip = xp_at(v, w, sizeof(struct iphdr));
-	__u32 header, total;
+	__u32 header, total, field;
 
 	if (!(w->protocols & XP_P_IPV4))
 		return -XP_R_PROTOCOL;
@@ -152,8 +153,13 @@ static __always_inline int xp_parse_ipv4(const struct xp_view *v, struct xp_walk
 		return -XP_R_IP_HEADER;
 	if (total < header || w->off + total > w->limit)
 		return -XP_R_IP_LENGTH;
-	if (xp_load16(ip + 6) & 0x3fff)
-		return -XP_R_IP_FRAGMENT;
+	field = xp_load16(ip + 6);
+	if (xp_unlikely(field & 0x3fff)) {
+		p->fragment = field & 0x2000 ? XP_PART | XP_PART_MORE : XP_PART;
+		p->at = (field & 0x1fff) * 8;
+		p->id = xp_get16(ip + 4);
+		p->base = w->off + header;
+	}
 	w->proto = ip[9];
 	p->v6 = 0;
 	p->l3 = w->off;
@@ -164,14 +170,34 @@ static __always_inline int xp_parse_ipv4(const struct xp_view *v, struct xp_walk
 	return 0;
 }
 
-/* IPv6 (RFC 8200) and its extension headers; a fragment that is whole is none (RFC 6946). */
+/*
+ * A fragment header: 1 no extension header of this packet follows, 0 go on. The whole of a
+ * datagram is no fragment (RFC 6946).
+ */
+static __always_inline int xp_parse_fragment_header(const __u8 *ext, const struct xp_walk *w,
+						    struct xp_packet *p)
+{
+	__u32 field = xp_load16(ext + 2);
+
+	if (p->fragment)
+		return -XP_R_EXT_HEADERS;
+	if (!(field & 0xfff9))
+		return 0;
+	p->fragment = field & 1 ? XP_PART | XP_PART_MORE : XP_PART;
+	p->at = field & 0xfff8;
+	p->id = xp_get32(ext + 4);
+	p->base = w->off + 8;
+	return p->at != 0;
+}
+
+/* IPv6 (RFC 8200) and its extension headers. */
 static __always_inline int xp_parse_ipv6(const struct xp_view *v, struct xp_walk *w,
 					 struct xp_packet *p)
 {
 	const __u8 *ip = xp_at(v, w, sizeof(struct ipv6hdr));
 	__u32 payload, vnet = p->key.v4.vnet;
 	__u8 kind = p->key.v4.vnet_kind;
-	int i;
+	int i, part = 0;
 
 	if (!(w->protocols & XP_P_IPV6))
 		return -XP_R_PROTOCOL;
@@ -206,14 +232,17 @@ static __always_inline int xp_parse_ipv6(const struct xp_view *v, struct xp_walk
 		if (w->proto == IPPROTO_AH)
 			size = (ext[1] + 2) * 4;
 		if (w->proto == IPPROTO_FRAGMENT) {
-			if (xp_load16(ext + 2) & 0xfff9)
-				return -XP_R_IP_FRAGMENT;
+			part = xp_parse_fragment_header(ext, w, p);
+			if (part < 0)
+				return part;
 			size = 8;
 		}
 		w->proto = ext[0];
 		w->off += size;
 		if (w->off > w->limit)
 			return -XP_R_IP_LENGTH;
+		if (part)
+			return 0;
 	}
 	return -XP_R_EXT_HEADERS;
 }
@@ -396,6 +425,93 @@ static __always_inline int xp_parse_carried(const struct xp_view *v, struct xp_w
 	return r ? r : 1;
 }
 
+/* ---- parts of fragmented datagrams ---- */
+
+static __always_inline void xp_set_proto(struct xp_packet *p, __u8 proto)
+{
+	if (p->v6)
+		p->key.v6.proto = proto;
+	else
+		p->key.v4.proto = proto;
+	p->proto = proto;
+}
+
+/* The beginning of a TCP datagram: it must hold the whole header (RFC 1858, RFC 7112). */
+static __always_inline int xp_parse_first_tcp(const struct xp_view *v, struct xp_walk *w,
+					      struct xp_packet *p)
+{
+	const __u8 *tcp = xp_at(v, w, sizeof(struct tcphdr));
+
+	p->fragment |= XP_PART_TINY;
+	if (w->off + sizeof(struct tcphdr) > w->limit)
+		return 0;
+	if (!tcp)
+		return xp_missing(w, sizeof(struct tcphdr));
+	if (w->off + (tcp[12] >> 4) * 4 > w->limit)
+		return 0;
+	p->fragment &= ~XP_PART_TINY;
+	return xp_parse_tcp(v, w, p);
+}
+
+/* The beginning of a UDP datagram; its length is that of all parts. */
+static __always_inline int xp_parse_first_udp(const struct xp_view *v, struct xp_walk *w,
+					      struct xp_packet *p)
+{
+	const __u8 *udp = xp_at(v, w, sizeof(struct udphdr));
+	__u32 dport;
+
+	if (w->off + sizeof(struct udphdr) > w->limit) {
+		p->fragment |= XP_PART_TINY;
+		return 0;
+	}
+	if (!udp)
+		return xp_missing(w, sizeof(struct udphdr));
+	xp_set_ports(p, udp, IPPROTO_UDP);
+	dport = xp_load16(udp + 2);
+	if ((dport == 4789 && w->protocols & XP_P_VXLAN) ||
+	    (dport == 6081 && w->protocols & XP_P_GENEVE))
+		p->fragment |= XP_PART_TUNNEL;
+	p->no_checksum = !p->v6 && !udp[6] && !udp[7];
+	p->data = w->off + sizeof(struct udphdr);
+	p->payload = w->limit - p->data;
+	return 0;
+}
+
+/*
+ * What a fragment carries: -XP_R_IP_FRAGMENT, or another reason to have nothing to do with it.
+ * Parts of a tunnel's packet are put together by the tunnel's end.
+ */
+static __always_inline int xp_parse_part(const struct xp_view *v, struct xp_walk *w,
+					 struct xp_packet *p)
+{
+	int r = 0;
+
+	if (w->off > XP_MAX_HEADER)
+		return -XP_R_HEADER_LONG;
+	if ((const char *)v->data + w->off > (const char *)v->end)
+		return -XP_R_HEADER_SPLIT;
+	p->l4 = p->data = w->off;
+	p->payload = w->limit - w->off;
+	if (w->proto == IPPROTO_TCP) {
+		if (!(w->protocols & XP_P_TCP))
+			return -XP_R_PROTOCOL;
+		xp_set_proto(p, IPPROTO_TCP);
+		if (!p->at)
+			r = xp_parse_first_tcp(v, w, p);
+	} else if (w->proto == IPPROTO_UDP) {
+		if (!(w->protocols & XP_P_UDP))
+			return -XP_R_PROTOCOL;
+		xp_set_proto(p, IPPROTO_UDP);
+		if (!p->at)
+			r = xp_parse_first_udp(v, w, p);
+	} else if (!p->v6 || !p->at ||
+		   (w->proto != IPPROTO_DSTOPTS && w->proto != IPPROTO_ROUTING &&
+		    w->proto != IPPROTO_AH)) {
+		p->fragment = 0;
+	}
+	return r ? r : -XP_R_IP_FRAGMENT;
+}
+
 /* One layer of IP with what leads to it. */
 static __always_inline int xp_parse_layer(const struct xp_view *v, struct xp_walk *w,
 					  struct xp_packet *p)
@@ -413,7 +529,9 @@ static __always_inline int xp_parse_layer(const struct xp_view *v, struct xp_wal
 		r = xp_parse_ipv6(v, w, p);
 	else
 		return -XP_R_NOT_IP;
-	return r ? r : xp_parse_carried(v, w, p);
+	if (r)
+		return r;
+	return p->fragment ? xp_parse_part(v, w, p) : xp_parse_carried(v, w, p);
 }
 
 static __always_inline void xp_walk_start(struct xp_walk *w, __u32 frame_len, __u32 protocols)

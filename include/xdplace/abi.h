@@ -48,7 +48,8 @@
 #define XP_MIN_RING 1024u  /* completions: one packet may need XP_SLOW_ROOM */
 #define XP_MAX_RING (1u << 20)
 #define XP_MAX_RULES 64u
-#define XP_MAX_HEADER 510u /* bytes of headers: two cells less the pad */
+#define XP_MAX_HEADER 510u	/* bytes of headers: two cells less the pad */
+#define XP_MAX_DATAGRAMS 16384u /* in fragments at a time */
 #define XP_MIN_THRESHOLD 64u
 #define XP_MAX_THRESHOLD 2048u
 #define XP_FREE_GROUP 4u  /* free areas that are read at once: one cache line */
@@ -91,7 +92,7 @@ enum xp_opcode {
 	X(IP_HEADER, ip_header, "malformed IP header")                                             \
 	X(IP_LENGTH, ip_length, "IP length disagrees with the frame")                              \
 	X(IP_CHECKSUM, ip_checksum, "IPv4 header checksum wrong: damaged on the path, or forged")  \
-	X(IP_FRAGMENT, ip_fragment, "IP fragment, not re-assembled")                               \
+	X(IP_FRAGMENT, ip_fragment, "IP fragment of what is not put together: tunnels, ICMP ...")  \
 	X(EXT_HEADERS, ext_headers, "too many or unknown IPv6 extension headers")                  \
 	X(HEADER_LONG, header_long, "headers longer than 510 bytes")                               \
 	X(HEADER_SPLIT, header_split, "headers reach beyond the driver's first buffer")            \
@@ -128,7 +129,16 @@ enum xp_opcode {
 	X(REDIRECTED, redirected, "redirected to an AF_XDP socket")                                \
 	X(NO_SOCKET, no_socket,                                                                    \
 	  "placed by copying though meant for an AF_XDP socket: nobody has opened one at its "     \
-	  "queue, the frame is too large for it, or the driver has no room for metadata")
+	  "queue, the frame is too large for it, or the driver has no room for metadata")          \
+	X(FRAG_TINY, frag_tiny,                                                                    \
+	  "first fragment without the whole TCP or UDP header: an attempt to get past filters")    \
+	X(FRAG_LENGTH, frag_length, "fragment empty, or not the last and no multiple of 8 bytes")  \
+	X(FRAG_OVERLONG, frag_overlong, "fragment that ends beyond 65535 bytes: an attack")        \
+	X(FRAG_OVERLAP, frag_overlap,                                                              \
+	  "fragments that overlap or disagree about the end: dropped, or (rule) marked")           \
+	X(FRAG_AGED, frag_aged, "datagram given up by age: a fragment got lost")                   \
+	X(FRAG_FULL, frag_full,                                                                    \
+	  "datagram given up for a newer one: raise `datagrams`, or a flood of fragments")
 
 enum xp_reason {
 #define X(NAME, name, meaning) XP_R_##NAME,
@@ -379,6 +389,7 @@ enum xp_area_kind {
 	XP_AREA_FRAME,	    /* low bits: lane */
 	XP_AREA_REASSEMBLY, /* low bits: flow index */
 	XP_AREA_OWN,	    /* own area of a flow (R10); low bits: flow index */
+	XP_AREA_DATAGRAM,   /* of a datagram in fragments; low bits: its index in xp_datagram */
 	XP_AREA_KINDS
 };
 #define XP_AREA(kind, owner) ((__u32)(kind) << 24 | (owner))
@@ -386,12 +397,13 @@ enum xp_area_kind {
 #define XP_AREA_OWNER(state) ((state)&0xffffffu)
 
 /* Rules (map xp_rules, u): the first that matches decides; see xdplace-rule(3). */
-#define XP_RULE_TAP 1	    /* place, and let the kernel's stack have the packet too */
-#define XP_RULE_TAKE 2	    /* place, and the stack never sees it */
-#define XP_RULE_WHOLE 0x01  /* flags: whole packets, no re-assembly */
-#define XP_RULE_V4 0x02	    /* flags: IPv4 only */
-#define XP_RULE_V6 0x04	    /* flags: IPv6 only */
-#define XP_RULE_EITHER 0x08 /* flags: source and destination may be exchanged */
+#define XP_RULE_TAP 1	     /* place, and let the kernel's stack have the packet too */
+#define XP_RULE_TAKE 2	     /* place, and the stack never sees it */
+#define XP_RULE_WHOLE 0x01   /* flags: whole packets, no re-assembly */
+#define XP_RULE_V4 0x02	     /* flags: IPv4 only */
+#define XP_RULE_V6 0x04	     /* flags: IPv6 only */
+#define XP_RULE_EITHER 0x08  /* flags: source and destination may be exchanged */
+#define XP_RULE_OVERLAP 0x10 /* flags: of overlapping fragments the first bytes win; else drop */
 struct xp_rule {
 	__u8 verdict; /* XP_RULE_TAP, XP_RULE_TAKE; 0 ends the list */
 	__u8 flags;
@@ -469,21 +481,24 @@ struct xp_config {
 	__u32 areas; /* in all banks, guards included */
 	__u32 bank_shift;
 	__u32 banks;
-	__u32 ring;	    /* completions of a lane, power of two */
-	__u32 hot;	    /* free groups of a lane's hot ring, power of two */
-	__u32 cold;	    /* free groups of a lane's cold pool, power of two */
-	__u32 flows;	    /* of one lane */
-	__u32 early;	    /* early blocks of one lane */
-	__u32 window;	    /* areas, power of two */
-	__u32 threshold;    /* bytes: smaller whole packets go to hybrid areas */
-	__u32 csum_step;    /* bytes that bpf_csum_diff() takes at once on this kernel */
-	__u32 flow_ticks;   /* idle flows end after this; 0: never */
-	__u32 closed_ticks; /* entries of ended flows are kept so long */
-	__u32 hole_ticks;   /* holes are given up after this; 0: never */
-	__u32 tick_us;	    /* length of a kernel tick, for display */
-	__u32 own_areas;    /* areas at the end of the UMEM kept for own areas (R10) */
-	__u32 acked_ticks;  /* acknowledged holes are given up after this */
-	char name[16];	    /* of the context */
+	__u32 ring;	      /* completions of a lane, power of two */
+	__u32 hot;	      /* free groups of a lane's hot ring, power of two */
+	__u32 cold;	      /* free groups of a lane's cold pool, power of two */
+	__u32 flows;	      /* of one lane */
+	__u32 early;	      /* early blocks of one lane */
+	__u32 window;	      /* areas, power of two */
+	__u32 threshold;      /* bytes: smaller whole packets go to hybrid areas */
+	__u32 csum_step;      /* bytes that bpf_csum_diff() takes at once on this kernel */
+	__u32 flow_ticks;     /* idle flows end after this; 0: never */
+	__u32 closed_ticks;   /* entries of ended flows are kept so long */
+	__u32 hole_ticks;     /* holes are given up after this; 0: never */
+	__u32 tick_us;	      /* length of a kernel tick, for display */
+	__u32 own_areas;      /* areas at the end of the UMEM kept for own areas (R10) */
+	__u32 acked_ticks;    /* acknowledged holes are given up after this */
+	char name[16];	      /* of the context */
+	__u32 datagrams;      /* in fragments at a time, of one lane */
+	__u32 datagram_areas; /* that those of one lane may have */
+	__u32 fragment_ticks; /* they are given up after this; 0: never */
 };
 
 /*

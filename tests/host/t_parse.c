@@ -40,11 +40,12 @@ static int parse_part(uint32_t linear, uint32_t len, uint32_t protocols, struct 
 	memset(&q, 0xff, sizeof(q));
 	plain = linear == len ? xp_parse_plain(copy, copy + linear, protocols, &q) : 1;
 	free(copy);
-	if (!r) {
+	if (!r || (r == -XP_R_IP_FRAGMENT && p->fragment)) {
 		ck_assert_uint_le(p->data, XP_MAX_HEADER);
 		ck_assert_uint_le(p->data, linear);
 		ck_assert_uint_le(p->data + p->payload, len);
-		ck_assert(p->l3 >= ETH_HLEN && p->l3 < p->l4 && p->l4 < p->data);
+		ck_assert(p->l3 >= ETH_HLEN && p->l3 < p->l4 && p->l4 <= p->data);
+		ck_assert(r || p->l4 < p->data);
 	}
 	if (plain)
 		return r;
@@ -290,6 +291,69 @@ START_TEST(fragments)
 		set16(&frame, ETH_HLEN + 42, fields6[i]);
 		expect(XP_R_IP_FRAGMENT, "IPv6 fragment field", fields6[i]);
 	}
+}
+END_TEST
+
+/* What is told of a fragment: where it belongs, whose it is. [R14] */
+START_TEST(parts_of_datagrams)
+{
+	struct packet in = any_packet(_i);
+	uint32_t field, base;
+	struct xp_packet p;
+	union xp_key key;
+
+	in.pure_fragment = in.v6;
+	packet_build(&in, &frame);
+	packet_key(&in, &key);
+	base = frame.l4;
+	field = in.v6 ? frame.l3 + 42 : frame.l3 + 6;
+	for (int at = 0; at <= 0x1fff; at += 0x7ff) {
+		set16(&frame, field, in.v6 ? at << 3 | 1 : at | 0x2000);
+		ck_assert_int_eq(parse(&p), -XP_R_IP_FRAGMENT);
+		ck_assert_uint_eq(p.fragment, XP_PART | XP_PART_MORE);
+		ck_assert_uint_eq(p.at, at * 8);
+		ck_assert_uint_eq(p.base, base);
+		ck_assert_uint_eq(p.data, at ? base : frame.headers);
+		ck_assert_uint_eq(p.data + p.payload, frame.headers + frame.payload);
+		ck_assert_uint_eq(p.proto, in.udp ? IPPROTO_UDP : IPPROTO_TCP);
+		ck_assert_uint_eq(bpf_ntohl(p.id), in.v6 ? 0xabcd : bpf_ntohl(bpf_htons(0x1234)));
+		if (!at)
+			ck_assert_mem_eq(&p.key, &key, sizeof(key));
+	}
+}
+END_TEST
+
+/* First fragments that do not hold all of the header (RFC 1858). [R14] */
+START_TEST(tiny_fragments)
+{
+	struct packet in = {.flags = ACK, .len = 0, .tcp_options = 12};
+	struct xp_packet p;
+	uint32_t n, header;
+
+	in.udp = _i;
+	header = in.udp ? 8 : 32;
+	for (n = 0; n <= header; n++) {
+		packet_build(&in, &frame);
+		set16(&frame, frame.l3 + 2, 20 + n);
+		set16(&frame, frame.l3 + 6, 0x2000);
+		ck_assert_int_eq(parse(&p), -XP_R_IP_FRAGMENT);
+		ck_assert_msg(!!(p.fragment & XP_PART_TINY) == (n < header), "%u of %u bytes", n,
+			      header);
+	}
+}
+END_TEST
+
+/* What a tunnel carries in fragments is put together inside of it, not here. [R14] */
+START_TEST(parts_of_tunnel_packets)
+{
+	static const enum wrap wraps[] = {WRAP_VXLAN, WRAP_GENEVE, WRAP_GRE, WRAP_IPIP};
+	struct packet in = {.flags = ACK, .len = 100, .wrap = wraps[_i]};
+	struct xp_packet p;
+
+	packet_build(&in, &frame);
+	set16(&frame, ETH_HLEN + 6, 0x2000);
+	ck_assert_int_eq(parse(&p), -XP_R_IP_FRAGMENT);
+	ck_assert_uint_eq(p.fragment, _i < 2 ? XP_PART | XP_PART_MORE | XP_PART_TUNNEL : 0);
 }
 END_TEST
 
@@ -580,6 +644,9 @@ Suite *suite_parse(void)
 	tcase_add_loop_test(tc, tcp_data_offset, 0, 2);
 	tcase_add_test(tc, ip_version_and_header_length);
 	tcase_add_test(tc, fragments);
+	tcase_add_loop_test(tc, parts_of_datagrams, 0, PACKETS);
+	tcase_add_loop_test(tc, tiny_fragments, 0, 2);
+	tcase_add_loop_test(tc, parts_of_tunnel_packets, 0, 4);
 	tcase_add_test(tc, extension_headers);
 	tcase_add_test(tc, extension_header_length);
 	tcase_add_test(tc, headers_too_long);
