@@ -9,7 +9,13 @@
 #include <xdplace/abi.h>
 #include "parsed.h"
 
-#define XP_HAND 8u /* areas taken from the free ring, not used yet */
+/* Areas taken from the free ring, not used yet: area[taken & (XP_HAND - 1)] is the next. */
+#define XP_HAND 16u
+struct xp_hand {
+	__u32 filled; /* both run free */
+	__u32 taken;
+	__u32 area[XP_HAND];
+};
 
 /*
  * Flows that a lane remembers besides its last one (map xp_recent, k), by a hash of their key. An
@@ -45,12 +51,12 @@ struct xp_list {
 };
 
 struct xp_cursor {
-	__u32 lock;	  /* 0 free, 1 held by a packet, 2 + CPU: held by a command */
-	__u32 produced;	  /* completions written and told; the authority for xp_lane.produced */
-	__u32 written;	  /* completions written, told or not */
-	__u32 hand_count; /* areas in hand[] */
-	__u32 hand[XP_HAND];
-	__u32 hot_consumed; /* groups */
+	__u32 lock;	      /* 0 free, 1 held by a packet, 2 + CPU: held by a command */
+	__u32 produced;	      /* completions written and told; the authority for xp_lane.produced */
+	__u32 written;	      /* completions written, told or not */
+	struct xp_hand hand;  /* free areas for data, first taken first used: neighbours stay so */
+	struct xp_hand cells; /* free areas that held cells before */
+	__u32 hot_consumed;   /* groups */
 	__u32 cold_consumed;
 	__u32 cell_next[2]; /* UMEM offset of the next header and hybrid cell; at the start of an
 			     * area: none */

@@ -150,42 +150,58 @@ static __always_inline int xp_offer_good(__u32 area, __u64 address)
 	       (area & (bank_areas - 1)) != bank_areas - 1; /* guard */
 }
 
-/* Make an area that user space holds the lane's: 0 if it does not hold it. */
+/* Make an area that user space holds the lane's: what it held last, or -1: not to be had. */
 static __always_inline int xp_area_claim(__u32 area, __u32 lane)
 {
-	__u32 *mark = bpf_map_lookup_elem(&xp_areas, &area), state = XP_AREA(XP_AREA_LANE, lane);
+	__u32 *mark = bpf_map_lookup_elem(&xp_areas, &area), had;
 
 	if (!mark)
-		return 0;
+		return -1;
+	had = *(volatile __u32 *)mark;
+	if (had > XP_AREA(XP_AREA_USER, XP_HELD_CELLS))
+		return -1;
 	/* Two lanes may be offered the same area at the same time: one of them gets it. */
-	if (xp_config.lanes > 1)
-		return !__sync_val_compare_and_swap(mark, XP_AREA(XP_AREA_USER, 0), state);
-	if (*mark != XP_AREA(XP_AREA_USER, 0))
-		return 0;
-	*mark = state;
-	return 1;
+	if (xp_config.lanes > 1) {
+		if (__sync_val_compare_and_swap(mark, had, XP_AREA(XP_AREA_LANE, lane)) != had)
+			return -1;
+	} else {
+		*mark = XP_AREA(XP_AREA_LANE, lane);
+	}
+	return had;
+}
+
+static __always_inline __u32 xp_in_hand(const struct xp_hand *hand)
+{
+	return hand->filled - hand->taken;
+}
+
+static __always_inline void xp_hand_put(struct xp_hand *hand, __u32 area)
+{
+	hand->area[hand->filled & (XP_HAND - 1)] = area;
+	hand->filled++;
 }
 
 /*
- * Take what is good of a group into the hand, last first: the hand is emptied from its end, so
- * that areas that are neighbours are used one after the other.
+ * Take what is good of a group into the hands. What held cells goes on doing so: taken out of the
+ * midst of data areas, it would part neighbours, more of them each time round.
  */
 static __always_inline void xp_hand_fill(struct xp_cursor *cur, const struct xp_free_group *group,
 					 __u32 lane)
 {
-	int k;
+	int cells = !xp_in_hand(&cur->cells), held, k;
 
-	xp_unroll for (k = XP_FREE_GROUP - 1; k >= 0; k--)
+	xp_unroll for (k = 0; k < XP_FREE_GROUP; k++)
 	{
 		/* Read once: user space may write it at the same time. */
 		__u32 area = *(const volatile __u32 *)&group->free[k].area;
 
-		if (!xp_offer_good(area, group->free[k].address) || !xp_area_claim(area, lane)) {
+		held = xp_offer_good(area, group->free[k].address) ? xp_area_claim(area, lane) : -1;
+		if (held < 0)
 			xp_count_reason(lane, XP_R_BAD_FREE);
-			continue;
-		}
-		cur->hand[cur->hand_count & (XP_HAND - 1)] = area;
-		cur->hand_count++;
+		else if ((cells || held == XP_HELD_CELLS) && xp_in_hand(&cur->cells) < XP_HAND)
+			xp_hand_put(&cur->cells, area);
+		else
+			xp_hand_put(&cur->hand, area);
 	}
 }
 
@@ -226,7 +242,7 @@ static __always_inline void xp_groups_read(const struct xp_cursor *cur, __u32 la
 }
 
 /*
- * Take free areas until four are in hand or none are offered; returns how many are in hand. Bad
+ * Take free areas until the hand is full or none are offered; returns how many are in it. Bad
  * offers are counted and forgotten, at most eight groups of them at a time.
  */
 __attribute__((noinline)) int xp_refill(__u32 lane)
@@ -236,40 +252,49 @@ __attribute__((noinline)) int xp_refill(__u32 lane)
 
 	if (!cur)
 		return 0;
-	for (i = 0; i < 8 && cur->hand_count < XP_FREE_GROUP; i++) {
+	for (i = 0; i < 8 && xp_in_hand(&cur->hand) <= XP_HAND - XP_FREE_GROUP; i++) {
 		struct xp_free_group *group = xp_next_group(cur, lane);
 
 		if (!group)
 			break;
 		xp_hand_fill(cur, group, lane);
-		xp_groups_read(cur, lane);
 	}
-	return cur->hand_count;
+	if (i)
+		xp_groups_read(cur, lane);
+	return xp_in_hand(&cur->hand);
 }
 
-/* Take an area out of a hand that is not empty. */
-static __always_inline __u32 xp_hand_take(struct xp_cursor *cur, __u32 state)
+/* Take an area: for cells one that held them, if there is one. A hand must not be empty. */
+static __always_inline __u32 xp_hand_take(struct xp_cursor *cur, __u32 state, int cells)
 {
+	struct xp_hand *hand = &cur->hand;
 	__u32 area;
 
-	cur->hand_count--;
-	area = cur->hand[cur->hand_count & (XP_HAND - 1)];
+	if (cells ? xp_in_hand(&cur->cells) : !xp_in_hand(hand))
+		hand = &cur->cells;
+	area = hand->area[hand->taken & (XP_HAND - 1)];
+	hand->taken++;
 	xp_area_mark(area, state);
 	return area;
 }
 
 /* Take an area; XP_NONE if none is to be had. */
-static __always_inline __u32 xp_take_area(struct xp_cursor *cur, __u32 lane, __u32 state)
+static __always_inline __u32 xp_take_area(struct xp_cursor *cur, __u32 lane, __u32 state, int cells)
 {
-	if (!cur->hand_count && !xp_refill(lane))
+	if (!xp_in_hand(&cur->hand) && !xp_refill(lane) && !xp_in_hand(&cur->cells))
 		return XP_NONE;
-	return xp_hand_take(cur, state);
+	return xp_hand_take(cur, state, cells);
 }
 
 /* Hand an area over to the consumer; a completion of the same turn tells it so. */
 static __always_inline void xp_give_area(__u32 area)
 {
 	xp_area_mark(area, XP_AREA(XP_AREA_USER, 0));
+}
+
+static __always_inline void xp_give_cells(__u32 area)
+{
+	xp_area_mark(area, XP_AREA(XP_AREA_USER, XP_HELD_CELLS));
 }
 
 enum xp_cell_kind { XP_HEADER_CELL, XP_HYBRID_CELL };
@@ -290,11 +315,11 @@ static __always_inline __u32 xp_take_cell(struct xp_cursor *cur, __u32 lane, enu
 
 	/* Past the last cell of an area, and before the first area of all. */
 	if (!(at & area_mask))
-		at = xp_hand_take(cur, xp_cell_state(kind, lane)) << xp_config.area_shift;
+		at = xp_hand_take(cur, xp_cell_state(kind, lane), 1) << xp_config.area_shift;
 	cur->cell_next[kind] = at + XP_CELL;
 	if (!((at + XP_CELL) & area_mask)) {
 		*flags = XP_RELEASE_HEADER;
-		xp_give_area(xp_area_of(at));
+		xp_give_cells(xp_area_of(at));
 	}
 	return at;
 }

@@ -224,7 +224,7 @@ static __always_inline int xp_take_cells(struct xp_cursor *cur, __u32 lane, enum
 	struct xp_completion *c;
 
 	if (!(at & mask) || (at & mask) + need > xp_area_bytes()) {
-		area = xp_take_area(cur, lane, xp_cell_state(kind, lane));
+		area = xp_take_area(cur, lane, xp_cell_state(kind, lane), 1);
 		if (area == XP_NONE)
 			return -1;
 		if (at & mask) {
@@ -233,7 +233,7 @@ static __always_inline int xp_take_cells(struct xp_cursor *cur, __u32 lane, enum
 				c->flags = XP_RELEASE_HEADER;
 				c->header = at & ~mask;
 			}
-			xp_give_area(xp_area_of(at));
+			xp_give_cells(xp_area_of(at));
 		}
 		at = area << xp_config.area_shift;
 	}
@@ -243,7 +243,7 @@ static __always_inline int xp_take_cells(struct xp_cursor *cur, __u32 lane, enum
 	cur->cell_next[kind] = at + need;
 	if (!((at + need) & mask)) {
 		cur->job.header_flags = XP_RELEASE_HEADER;
-		xp_give_area(xp_area_of(at));
+		xp_give_cells(xp_area_of(at));
 	}
 	return 0;
 }
@@ -301,7 +301,7 @@ __attribute__((noinline)) int xp_frame_piece(struct xp_ctx *ctx, __u32 lane)
 	at = cur->frame_next;
 	used = at & (size - 1);
 	if (!used || used + XP_PAD + left > size) {
-		area = xp_take_area(cur, lane, XP_AREA(XP_AREA_FRAME, lane));
+		area = xp_take_area(cur, lane, XP_AREA(XP_AREA_FRAME, lane), 0);
 		if (area == XP_NONE)
 			return -1;
 		if (used)

@@ -35,7 +35,7 @@ static __always_inline int xp_short_begin(struct xp_short *s, struct xp_cursor *
 	__u32 first_bank = 0;
 
 	/* At most two areas of data and one of headers. */
-	if (cur->hand_count < 3 && xp_refill(lane) < 3)
+	if (xp_in_hand(&cur->hand) < 3 && xp_refill(lane) < 3)
 		return -1;
 	s->cur = cur;
 	s->lane = lane;
@@ -147,14 +147,15 @@ static __always_inline int xp_short_ack(struct xp_ctx *ctx, const struct xp_pack
 static __always_inline __u32 xp_short_areas(const struct xp_cursor *cur, const struct xp_flow *f,
 					    int straddles, __u32 *first, __u32 *second)
 {
-	__u32 top = cur->hand_count, taken = 0;
+	const struct xp_hand *hand = &cur->hand;
+	__u32 taken = 0;
 
 	*first = f->area;
 	*second = XP_NONE;
 	if (*first == XP_NONE)
-		*first = cur->hand[(top - ++taken) & (XP_HAND - 1)];
+		*first = hand->area[(hand->taken + taken++) & (XP_HAND - 1)];
 	if (straddles)
-		*second = cur->hand[(top - ++taken) & (XP_HAND - 1)];
+		*second = hand->area[(hand->taken + taken++) & (XP_HAND - 1)];
 	return taken;
 }
 
@@ -207,7 +208,7 @@ static __always_inline int xp_short_append(struct xp_ctx *ctx, const struct xp_p
 	}
 	if (xp_config.knobs & XP_KNOB_CHECKSUM && !xp_short_good(ctx, p, sum))
 		return -1;
-	cur->hand_count -= taken;
+	cur->hand.taken += taken;
 	xp_short_header(ctx, &s, p, f, XP_HEADER_CELL, XP_APPEND);
 	s.c->data = to;
 	s.c->data_len = length;

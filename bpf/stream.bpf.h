@@ -197,7 +197,7 @@ static __always_inline __u32 xp_destination(struct xp_cursor *cur, __u32 lane, s
 		return f->own_address + (__u32)(at - f->own_start);
 	kept = xp_area_kept(f, e, at);
 	if (!kept) {
-		kept = xp_take_area(cur, lane, XP_AREA(XP_AREA_REASSEMBLY, cur->job.flow)) + 1;
+		kept = xp_take_area(cur, lane, XP_AREA(XP_AREA_REASSEMBLY, cur->job.flow), 0) + 1;
 		if (!kept)
 			return XP_NONE;
 		xp_area_keep(f, e, at, kept);

@@ -382,7 +382,8 @@ struct xp_early {
 
 /* State of an area (map xp_areas, k): kind in the high byte, lane or flow index below. */
 enum xp_area_kind {
-	XP_AREA_USER,	    /* user space's: offered, held by a consumer, or out of use */
+	XP_AREA_USER,	    /* user space's: offered, held by a consumer, or out of use; low
+			     * bits: XP_HELD_CELLS or 0 */
 	XP_AREA_LANE,	    /* taken from the free ring, not used yet; low bits: lane */
 	XP_AREA_HEADER,	    /* low bits: lane */
 	XP_AREA_HYBRID,	    /* low bits: lane */
@@ -392,6 +393,7 @@ enum xp_area_kind {
 	XP_AREA_DATAGRAM,   /* of a datagram in fragments; low bits: its index in xp_datagram */
 	XP_AREA_KINDS
 };
+#define XP_HELD_CELLS 1u /* it held cells, and will again */
 #define XP_AREA(kind, owner) ((__u32)(kind) << 24 | (owner))
 #define XP_AREA_KIND(state) ((state) >> 24)
 #define XP_AREA_OWNER(state) ((state)&0xffffffu)

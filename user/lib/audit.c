@@ -236,15 +236,23 @@ static void count_place(uint8_t *held, const struct xp_config *config, uint32_t 
 		count(held, config, place >> config->area_shift);
 }
 
+static void count_hand(uint8_t *held, const struct xp_config *config, const struct xp_hand *hand)
+{
+	uint32_t k;
+
+	for (k = hand->taken; k != hand->filled && k - hand->taken < XP_HAND; k++)
+		count(held, config, hand->area[k & (XP_HAND - 1)]);
+}
+
 static void count_lanes(const struct xp_config *config, struct account *account)
 {
 	const struct xp_cursor *cursor;
-	uint32_t i, k;
+	uint32_t i;
 
 	for (i = 0; i < config->lanes; i++) {
 		cursor = &account->cursor[i];
-		for (k = 0; k < XP_HAND && k < cursor->hand_count; k++)
-			count(account->held, config, cursor->hand[k]);
+		count_hand(account->held, config, &cursor->hand);
+		count_hand(account->held, config, &cursor->cells);
 		count_place(account->held, config, cursor->cell_next[0]);
 		count_place(account->held, config, cursor->cell_next[1]);
 		count_place(account->held, config, cursor->frame_next);

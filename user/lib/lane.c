@@ -71,23 +71,6 @@ static unsigned collect(struct xdplace_lane *lane, uint32_t n, uint32_t *areas)
 }
 
 /*
- * By address: neighbours stay neighbours, and what straddles a pair of them is one copy for the
- * program. They arrive nearly in order, so that sorting by insertion is next to nothing.
- */
-static void sort(uint32_t *areas, unsigned count)
-{
-	unsigned i, k;
-
-	for (i = 1; i < count; i++) {
-		uint32_t area = areas[i];
-
-		for (k = i; k && areas[k - 1] > area; k--)
-			areas[k] = areas[k - 1];
-		areas[k] = area;
-	}
-}
-
-/*
  * First the completions are given up, then their areas: a consumer that dies in between leaves
  * areas that nobody has, which are found and offered again. The other way round its successor
  * would see the completions again and give the same areas back twice.
@@ -101,7 +84,6 @@ static void release_portion(struct xdplace_lane *lane, uint32_t n)
 	lane->consumed += n;
 	/* Release: the slots have been read before the program may write them again. */
 	xp_ring_store(&lane->shared->consumed, lane->consumed);
-	sort(areas, count);
 	for (i = 0; i < count; i++)
 		xp_give(lane, areas[i]);
 }
