@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * capture.c - in: a capture file of any link type listed below. Out: Ethernet frames.
+ * capture.c - in: a capture file of a link type that capture_link.c knows. Out: Ethernet frames.
  *
  * Promises: a link type that is not listed is refused by name, never guessed at; a file that
  * ends in the middle of a packet gives every packet before that, then the fault.
@@ -12,86 +12,28 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <sys/socket.h>
 
 #include <pcap/pcap.h>
 
 #include "capture.h"
+#include "capture_link.h"
 
-#define CAPTURE_MAX (ETH_HLEN + 262144) /* libpcap's largest packet */
-
-/* Ethernet type of the packet behind a foreign link header, host byte order. */
-typedef uint16_t link_type_fn(const uint8_t *link);
-
-struct capture_link {
-	int dlt;
-	size_t header;	    /* bytes of the link header that the file has */
-	link_type_fn *type; /* NULL: it is Ethernet */
-};
+/* Room for libpcap's largest packet behind a header that is made here. */
+#define MADE_HEADER (ETH_HLEN + 4 * CAPTURE_MAX_TAGS)
+#define CAPTURE_MAX (MADE_HEADER + 262144)
 
 struct capture {
 	pcap_t *pcap;
 	const struct capture_link *link;
-	uint64_t truncated;
 	uint8_t frame[CAPTURE_MAX];
 };
-
-static uint16_t type_of_version(const uint8_t *ip)
-{
-	return *ip >> 4 == 6 ? ETH_P_IPV6 : ETH_P_IP;
-}
-
-/* DLT_NULL has the family in the byte order of the machine that captured: look at the packet. */
-static uint16_t type_behind_family(const uint8_t *link)
-{
-	return type_of_version(link + 4);
-}
-
-static uint16_t type_at(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint16_t type_of_sll(const uint8_t *link)
-{
-	return type_at(link + 14);
-}
-
-static uint16_t type_of_sll2(const uint8_t *link)
-{
-	return type_at(link);
-}
-
-static const struct capture_link links[] = {
-	{DLT_EN10MB, 0, NULL},
-	{DLT_RAW, 0, type_of_version},
-	{DLT_IPV4, 0, type_of_version},
-	{DLT_IPV6, 0, type_of_version},
-	{DLT_LINUX_SLL, 16, type_of_sll},
-	{DLT_LINUX_SLL2, 20, type_of_sll2},
-	{DLT_NULL, 4, type_behind_family},
-	{DLT_LOOP, 4, type_behind_family},
-};
-
-static const struct capture_link *find_link(int dlt)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(links) / sizeof(*links); i++) {
-		if (links[i].dlt == dlt)
-			return &links[i];
-	}
-	return NULL;
-}
 
 static void explain_link(int dlt, char *error)
 {
 	const char *name = pcap_datalink_val_to_name(dlt);
 
-	snprintf(error, CAPTURE_ERROR,
-		 "link type %s (%d) is not supported: use Ethernet, raw IP, Linux cooked or BSD "
-		 "loopback",
-		 name ? name : "unknown", dlt);
+	snprintf(error, CAPTURE_ERROR, "link type %s (%d) is not supported: use %s",
+		 name ? name : "unknown", dlt, capture_link_names());
 }
 
 /* libpcap names the file in some of its messages: the caller does so in all. */
@@ -114,13 +56,12 @@ struct capture *capture_open(const char *path, char *error)
 		snprintf(error, CAPTURE_ERROR, "%s", strerror(ENOMEM));
 		return NULL;
 	}
-	capture->truncated = 0;
 	capture->pcap = pcap_open_offline(path, reason);
 	if (!capture->pcap) {
 		snprintf(error, CAPTURE_ERROR, "%s", without_path(reason, path));
 		goto fail;
 	}
-	capture->link = find_link(pcap_datalink(capture->pcap));
+	capture->link = capture_link_find(pcap_datalink(capture->pcap));
 	if (!capture->link) {
 		explain_link(pcap_datalink(capture->pcap), error);
 		goto fail;
@@ -141,50 +82,57 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
-static size_t make_ethernet(struct capture *capture, const uint8_t *packet, size_t len)
+/* The frame with an Ethernet header of ours, and the tags that it had. */
+static void make_ethernet(struct capture *capture, const struct capture_layer *layer,
+			  struct capture_packet *packet)
 {
-	const struct capture_link *link = capture->link;
-	struct ethhdr *eth = (struct ethhdr *)capture->frame;
+	size_t rest = packet->len - layer->offset;
+	uint8_t *to = capture->frame;
+	uint16_t i, word;
 
-	memset(eth, 0, sizeof(*eth));
-	eth->h_proto = htons(link->type(packet));
-	len -= link->header;
-	if (len > CAPTURE_MAX - ETH_HLEN)
-		len = CAPTURE_MAX - ETH_HLEN;
-	memcpy(capture->frame + ETH_HLEN, packet + link->header, len);
-	return ETH_HLEN + len;
+	memset(to, 0, ETH_HLEN - 2);
+	to += ETH_HLEN - 2;
+	for (i = 0; i < layer->tags; i++) {
+		word = htons(ETH_P_8021Q);
+		memcpy(to, &word, 2);
+		word = htons(layer->tag[i]);
+		memcpy(to + 2, &word, 2);
+		to += 4;
+	}
+	word = htons(layer->type);
+	memcpy(to, &word, 2);
+	to += 2;
+	if (rest > CAPTURE_MAX - MADE_HEADER)
+		rest = CAPTURE_MAX - MADE_HEADER;
+	memcpy(to, packet->frame + layer->offset, rest);
+	packet->frame = capture->frame;
+	packet->len = (size_t)(to - capture->frame) + rest;
+	packet->wire += (size_t)(to - capture->frame) - layer->offset;
 }
 
-int capture_next(struct capture *capture, const void **frame, size_t *len)
+int capture_next(struct capture *capture, struct capture_packet *packet)
 {
+	struct capture_layer layer;
 	struct pcap_pkthdr *header;
-	const uint8_t *packet;
 	int err;
 
 	do {
-		err = pcap_next_ex(capture->pcap, &header, &packet);
+		err = pcap_next_ex(capture->pcap, &header, &packet->frame);
 		if (err == PCAP_ERROR_BREAK)
 			return 0;
 		if (err != 1)
 			return -1;
-		if (header->caplen < header->len)
-			capture->truncated++;
-	} while (header->caplen <= capture->link->header);
-	*frame = packet;
-	*len = header->caplen;
-	if (capture->link->type) {
-		*len = make_ethernet(capture, packet, header->caplen);
-		*frame = capture->frame;
-	}
+		packet->len = header->caplen;
+		packet->wire = header->len > header->caplen ? header->len : header->caplen;
+		err = capture_link_read(capture->link, packet->frame, packet->len, &layer);
+		/* An Ethernet frame that is not understood goes to the program, which counts it. */
+	} while (err && (!layer.unchanged || packet->len < ETH_HLEN));
+	if (!layer.unchanged)
+		make_ethernet(capture, &layer, packet);
 	return 1;
 }
 
 const char *capture_fault(struct capture *capture)
 {
 	return pcap_geterr(capture->pcap);
-}
-
-uint64_t capture_truncated(const struct capture *capture)
-{
-	return capture->truncated;
 }

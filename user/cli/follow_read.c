@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "capture.h"
 #include "cli.h"
 #include "follow.h"
+#include "mend.h"
 
 #define PROGRESS_EVERY 4096u /* packets between looks at the clock */
 
@@ -17,6 +19,7 @@ struct reading {
 	struct follow *follow;
 	struct follow_worker *worker;
 	struct capture *capture;
+	struct mend *mend;
 	const char *path;
 	uint32_t batch; /* packets that can not fill the ring */
 	uint64_t packets;
@@ -38,7 +41,7 @@ static int give(struct reading *reading, const void *frame, size_t len)
 
 	reading->packets++;
 	if (err >= 0)
-		return 0;
+		return reading->packets % reading->batch ? 0 : follow_drain(reading->worker);
 	if (err != -EINVAL && err != -EMSGSIZE && err != -E2BIG && err != -ENOMEM)
 		return err;
 	if (!reading->refused++)
@@ -46,15 +49,27 @@ static int give(struct reading *reading, const void *frame, size_t len)
 	return 0;
 }
 
-/* 0: end of the file or told to stop; else an exit code after saying why. */
-static int read_packets(struct reading *reading)
+/* The frames of one packet. */
+static int give_all(struct reading *reading, const struct capture_packet *packet)
 {
 	const void *frame;
 	size_t len;
+	int err = 0;
+
+	mend_begin(reading->mend, packet);
+	while (!err && mend_next(reading->mend, &frame, &len))
+		err = give(reading, frame, len);
+	return err;
+}
+
+/* 0: end of the file or told to stop; else an exit code after saying why. */
+static int read_packets(struct reading *reading)
+{
+	struct capture_packet packet;
 	int more, err;
 
 	while (!cli_stop && !reading->follow->failed) {
-		more = capture_next(reading->capture, &frame, &len);
+		more = capture_next(reading->capture, &packet);
 		if (!more)
 			return 0;
 		if (more < 0) {
@@ -63,30 +78,80 @@ static int read_packets(struct reading *reading)
 				 capture_fault(reading->capture));
 			return CLI_FAILED;
 		}
-		err = give(reading, frame, len);
+		err = give_all(reading, &packet);
 		if (err)
 			return cli_error(err, "run the program on packet %llu of %s",
 					 (unsigned long long)reading->packets, reading->path);
-		if (reading->packets % reading->batch == 0)
-			err = follow_drain(reading->worker);
-		if (err < 0)
-			return cli_error(err, "take completions");
 		show_progress(reading);
 	}
 	return 0;
 }
 
+/*
+ * Checksums of the whole file, before anything of it is followed. What is no file can be read only
+ * once: there a wrong checksum stays one.
+ */
+static int survey(struct reading *reading)
+{
+	struct capture_packet packet;
+	char error[CAPTURE_ERROR];
+	struct capture *capture;
+	struct stat file;
+	int err = 0;
+
+	if (!strcmp(reading->path, "-") || stat(reading->path, &file) || !S_ISREG(file.st_mode))
+		return 0;
+	capture = capture_open(reading->path, error);
+	if (!capture)
+		return 0; /* it was opened before: then read it only once */
+	while (!err && !cli_stop && capture_next(capture, &packet) > 0)
+		err = mend_survey(reading->mend, &packet);
+	capture_close(capture);
+	return err;
+}
+
+static void tell(uint64_t packets, const char *what)
+{
+	if (packets)
+		cli_warn("%llu packets %s", (unsigned long long)packets, what);
+}
+
 static void tell_losses(const struct reading *reading)
 {
-	uint64_t cut = capture_truncated(reading->capture);
+	const struct mend_counts *counts = mend_counts(reading->mend);
 
-	if (cut)
-		cli_warn("%llu packets were cut short when they were captured (snap length): their "
-			 "data can not be followed",
-			 (unsigned long long)cut);
+	tell(counts->unfinished, "have a wrong checksum and were never sent again: taken as the "
+				 "sender's, who left it to the NIC");
+	tell(counts->super, "of segmentation offload were divided");
+	tell(counts->cut, "were cut short when they were captured (snap length): what there is of "
+			  "their data is followed");
+	tell(counts->lost, "were cut short when they were captured (snap length) so that they can "
+			   "not be followed");
 	if (reading->refused)
 		cli_warn("%llu packets were refused by the kernel (%s): not followed",
 			 (unsigned long long)reading->refused, strerror(-reading->refusal));
+}
+
+static int read_all(struct reading *reading)
+{
+	int code, err;
+
+	err = survey(reading);
+	if (err)
+		return cli_errno(err, "survey %s", reading->path);
+	mend_surveyed(reading->mend);
+	code = read_packets(reading);
+	reading->follow->stopping = true;
+	err = follow_drain(reading->worker);
+	if (!err)
+		err = follow_flush(reading->worker);
+	follow_leave(reading->worker);
+	if (reading->follow->progress)
+		follow_progress_end();
+	if (err)
+		code = cli_error(err, "end the flows");
+	tell_losses(reading);
+	return code;
 }
 
 int follow_read(struct follow *follow, struct capture *capture, const char *path,
@@ -94,21 +159,15 @@ int follow_read(struct follow *follow, struct capture *capture, const char *path
 {
 	struct reading reading = {
 		.follow = follow, .worker = worker, .capture = capture, .path = path};
-	int code, err;
+	int code;
 
+	reading.mend = mend_new();
+	if (!reading.mend)
+		return cli_errno(-ENOMEM, "start");
 	reading.batch = xdplace_config(follow->ctx)->ring / XP_SLOW_ROOM;
 	reading.start_ms = follow_now_ms();
 	follow->progress = isatty(STDERR_FILENO);
-	code = read_packets(&reading);
-	follow->stopping = true;
-	err = follow_drain(worker);
-	if (!err)
-		err = follow_flush(worker);
-	follow_leave(worker);
-	if (follow->progress)
-		follow_progress_end();
-	if (err)
-		code = cli_error(err, "end the flows");
-	tell_losses(&reading);
+	code = read_all(&reading);
+	mend_free(reading.mend);
 	return code;
 }

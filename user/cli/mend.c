@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * mend.c - in: packets as a capture has them. Out: frames that the program takes.
+ *
+ * Nothing is made up: a checksum that is set says "unfinished" (the pseudo-header's sum, as
+ * a local sender leaves it), a packet that was cut is given with the length that is there, and its
+ * FIN, if it had one, by itself at its place. What can not be read is given as it is: the program
+ * counts it under its own reason.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+
+#include "mend.h"
+#include "mend_survey.h"
+
+#define MAX_FRAME 65535u /* the kernel's test run takes no more */
+#define PIECE 32768u	 /* of the data of what is longer */
+#define ANY_LENGTH (1u << 20)
+
+struct mend {
+	struct mend_counts counts;
+	struct survey *survey; /* NULL: nothing that needs to be asked */
+	struct capture_packet packet;
+	struct xp_packet parsed;
+	bool as_is;	/* give packet.frame unchanged */
+	bool done;	/* nothing more to give */
+	uint32_t have;	/* bytes of payload that the capture has */
+	uint32_t given; /* of those */
+	bool fin;	/* a FIN is still to be given */
+	uint8_t patched[XP_MAX_HEADER + 2];
+	uint8_t frame[MAX_FRAME];
+};
+
+struct mend *mend_new(void)
+{
+	struct mend *mend = calloc(1, sizeof(*mend));
+
+	if (!mend)
+		return NULL;
+	mend->survey = survey_new();
+	if (mend->survey)
+		return mend;
+	free(mend);
+	return NULL;
+}
+
+void mend_free(struct mend *mend)
+{
+	if (!mend)
+		return;
+	survey_free(mend->survey);
+	free(mend);
+}
+
+const struct mend_counts *mend_counts(const struct mend *mend)
+{
+	return &mend->counts;
+}
+
+/* ---- reading ---- */
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v);
+}
+
+/* Where IP begins behind Ethernet and its tags; 0: it does not, or is not all there. */
+static uint32_t ip_offset(const uint8_t *frame, size_t len)
+{
+	uint32_t at = ETH_HLEN;
+
+	while (at + 4 <= len && at < ETH_HLEN + 8 &&
+	       (get16(frame + at - 2) == ETH_P_8021Q || get16(frame + at - 2) == ETH_P_8021AD))
+		at += 4;
+	if (at + 20 > len ||
+	    (get16(frame + at - 2) != ETH_P_IP && get16(frame + at - 2) != ETH_P_IPV6))
+		return 0;
+	return at;
+}
+
+/*
+ * Segmentation offload: a TCP super-packet's length does not fit the field, or is not known yet,
+ * and the field is 0. Returns where the length's field is, 0: the packet has one.
+ */
+static uint32_t missing_length(const uint8_t *frame, size_t len)
+{
+	uint32_t at = ip_offset(frame, len);
+
+	if (!at)
+		return 0;
+	if (frame[at] >> 4 == 4)
+		return !get16(frame + at + 2) && frame[at + 9] == IPPROTO_TCP ? at + 2 : 0;
+	if (at + 40 > len)
+		return 0;
+	return !get16(frame + at + 4) && frame[at + 6] == IPPROTO_TCP ? at + 4 : 0;
+}
+
+static int parse_with_length(const struct capture_packet *packet, uint32_t field, uint8_t *patched,
+			     struct xp_packet *p)
+{
+	uint32_t ip = ip_offset(packet->frame, packet->len);
+	uint32_t len = packet->len < XP_MAX_HEADER ? (uint32_t)packet->len : XP_MAX_HEADER;
+
+	memcpy(patched, packet->frame, len);
+	put16(patched + field, 0xffff);
+	if (xp_parse(patched, patched + len, ANY_LENGTH, XP_P_ALL, p))
+		return -1;
+	if (p->l3 != ip || packet->wire < p->data)
+		return -1;
+	p->payload = (uint32_t)(packet->wire - p->data);
+	return 0;
+}
+
+/* 0 and what the headers say, where payload may be more than the capture has; -1: no use. */
+static int parse(const struct capture_packet *packet, uint8_t *patched, struct xp_packet *p)
+{
+	uint32_t field = missing_length(packet->frame, packet->len);
+	int r;
+
+	if (field)
+		return parse_with_length(packet, field, patched, p);
+	r = xp_parse(packet->frame, packet->frame + packet->len, (uint32_t)packet->wire, XP_P_ALL,
+		     p);
+	/* Some programs that cut packets forget how long they were. */
+	if (r == -XP_R_IP_LENGTH)
+		r = xp_parse(packet->frame, packet->frame + packet->len, ANY_LENGTH, XP_P_ALL, p);
+	return r;
+}
+
+static uint64_t sum(const uint8_t *p, size_t len)
+{
+	uint64_t total = 0;
+	size_t i;
+
+	for (i = 0; i + 4 <= len; i += 4)
+		total += xp_get32(p + i);
+	return total + xp_sum_tail(p + i, (uint32_t)(len - i));
+}
+
+/* Of a packet that is all there. */
+static bool checksums_hold(const struct capture_packet *packet, const struct xp_packet *p)
+{
+	const uint8_t *frame = packet->frame, *end = frame + packet->len;
+	uint32_t length = p->data - p->l4 + p->payload;
+	uint64_t pseudo;
+	uint16_t check;
+
+	if (!xp_ip_good(frame, end, p))
+		return false;
+	if (p->no_checksum)
+		return true;
+	if (xp_check_field(frame, end, p, &check))
+		return false;
+	pseudo = xp_sum_pseudo(p, length);
+	return xp_sum_good(pseudo + sum(frame + p->l4, length), pseudo, check);
+}
+
+static bool is_whole(const struct capture_packet *packet, const struct xp_packet *p)
+{
+	return p->data + p->payload <= packet->len;
+}
+
+int mend_survey(struct mend *mend, const struct capture_packet *packet)
+{
+	struct xp_packet p;
+
+	if (parse(packet, mend->patched, &p) || !is_whole(packet, &p) ||
+	    missing_length(packet->frame, packet->len))
+		return 0;
+	return survey_add(mend->survey, &p, checksums_hold(packet, &p));
+}
+
+void mend_surveyed(struct mend *mend)
+{
+	if (survey_rewind(mend->survey))
+		return;
+	survey_free(mend->survey);
+	mend->survey = NULL;
+}
+
+/* ---- giving ---- */
+
+/* Length and checksum of the (only) IP header. */
+static void set_ip(uint8_t *frame, const struct xp_packet *p, uint32_t len)
+{
+	uint8_t *ip = frame + p->l3;
+
+	if (p->v6) {
+		put16(ip + 4, len - p->l3 - 40);
+		return;
+	}
+	put16(ip + 2, len - p->l3);
+	put16(ip + 10, 0);
+	put16(ip + 10, ntohs((uint16_t)~xp_fold(sum(ip, (ip[0] & 15) * 4u))));
+}
+
+/* "Unfinished": the sum of the pseudo-header. */
+static void set_checksum(uint8_t *frame, const struct xp_packet *p, uint32_t length)
+{
+	uint16_t check = (uint16_t)xp_fold(xp_sum_pseudo(p, length));
+
+	if (!p->no_checksum)
+		memcpy(frame + p->l4 + (p->proto == IPPROTO_TCP ? 16 : 6), &check, 2);
+}
+
+/* A frame of headers and `length` bytes of data from `from` on. */
+static size_t make(struct mend *mend, uint32_t from, uint32_t length, bool fin)
+{
+	const struct xp_packet *p = &mend->parsed;
+	uint8_t *l4 = mend->frame + p->l4;
+	uint32_t len = p->data + length;
+
+	memcpy(mend->frame, mend->packet.frame, p->data);
+	memcpy(mend->frame + p->data, mend->packet.frame + p->data + from, length);
+	set_ip(mend->frame, p, len);
+	if (p->proto == IPPROTO_TCP) {
+		/* A SYN takes a number of its own, before the data. */
+		put32(l4 + 4, p->seq + from + (from && p->tcp_flags & XP_TCP_SYN));
+		if (from)
+			l4[13] &= (uint8_t)~XP_TCP_SYN;
+		if (!fin)
+			l4[13] &= (uint8_t)~XP_TCP_FIN;
+	} else {
+		put16(l4 + 4, 8 + length);
+	}
+	set_checksum(mend->frame, p, len - p->l4);
+	return len;
+}
+
+/* Behind data that the capture does not have. */
+static size_t make_fin(struct mend *mend)
+{
+	const struct xp_packet *p = &mend->parsed;
+	size_t len = make(mend, 0, 0, true);
+	uint8_t *l4 = mend->frame + p->l4;
+
+	put32(l4 + 4, p->seq + p->payload + !!(p->tcp_flags & XP_TCP_SYN));
+	l4[13] &= (uint8_t)~XP_TCP_SYN;
+	return len;
+}
+
+/* One with a wrong checksum that is trusted: the length stays, so that tunnels are no matter. */
+static size_t make_trusted(struct mend *mend)
+{
+	const struct xp_packet *p = &mend->parsed;
+	uint8_t *ip = mend->frame + p->l3;
+
+	memcpy(mend->frame, mend->packet.frame, mend->packet.len);
+	if (!p->v6) {
+		put16(ip + 10, 0);
+		put16(ip + 10, ntohs((uint16_t)~xp_fold(sum(ip, (ip[0] & 15) * 4u))));
+	}
+	set_checksum(mend->frame, p, p->data - p->l4 + p->payload);
+	return mend->packet.len;
+}
+
+static void begin_pieces(struct mend *mend)
+{
+	const struct xp_packet *p = &mend->parsed;
+	size_t there = mend->packet.len > p->data ? mend->packet.len - p->data : 0;
+
+	mend->have = there < p->payload ? (uint32_t)there : p->payload;
+	mend->fin = p->proto == IPPROTO_TCP && p->tcp_flags & XP_TCP_FIN;
+	/* Headers of a tunnel have lengths of their own: such a packet is not divided. */
+	if (p->l3 != ip_offset(mend->packet.frame, mend->packet.len) ||
+	    (!mend->have && !mend->fin)) {
+		mend->as_is = mend->packet.len <= MAX_FRAME;
+		mend->done = !mend->as_is;
+		mend->counts.lost++;
+		return;
+	}
+	if (mend->have < p->payload)
+		mend->counts.cut++;
+	else
+		mend->counts.super++;
+}
+
+static bool trusts(struct mend *mend)
+{
+	return mend->survey && survey_trusts(mend->survey, &mend->parsed,
+					     checksums_hold(&mend->packet, &mend->parsed));
+}
+
+void mend_begin(struct mend *mend, const struct capture_packet *packet)
+{
+	bool whole;
+	int r;
+
+	mend->packet = *packet;
+	mend->given = mend->have = 0;
+	mend->done = mend->fin = false;
+	mend->as_is = true;
+	r = parse(packet, mend->patched, &mend->parsed);
+	if (r) {
+		mend->counts.lost +=
+			(r == -XP_R_SHORT || r == -XP_R_HEADER_SPLIT) && packet->len < packet->wire;
+		return;
+	}
+	whole = is_whole(packet, &mend->parsed);
+	if (whole && packet->len <= MAX_FRAME && !missing_length(packet->frame, packet->len)) {
+		mend->as_is = !trusts(mend);
+		mend->counts.unfinished += !mend->as_is;
+		return;
+	}
+	mend->as_is = false;
+	begin_pieces(mend);
+}
+
+static size_t next_piece(struct mend *mend)
+{
+	uint32_t left = mend->have - mend->given, from = mend->given, length = left;
+	bool last;
+
+	if (mend->parsed.data + length > MAX_FRAME)
+		length = PIECE;
+	last = length == left && mend->have == mend->parsed.payload;
+	mend->given += length;
+	if (last)
+		mend->fin = false;
+	mend->done = mend->given == mend->have && !mend->fin;
+	return make(mend, from, length, last);
+}
+
+int mend_next(struct mend *mend, const void **frame, size_t *len)
+{
+	if (mend->done)
+		return 0;
+	*frame = mend->frame;
+	if (mend->as_is) {
+		*frame = mend->packet.frame;
+		*len = mend->packet.len;
+		mend->done = true;
+	} else if (!mend->have && !mend->fin) {
+		*len = make_trusted(mend);
+		mend->done = true;
+	} else if (mend->given < mend->have) {
+		*len = next_piece(mend);
+	} else {
+		*len = make_fin(mend);
+		mend->done = true;
+	}
+	return 1;
+}

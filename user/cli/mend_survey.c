@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * mend_survey.c - in: all packets of a capture, with the word whether their checksums hold. Out:
+ * which of those that do not are nevertheless what the sender sent.
+ *
+ * A host that captures its own packets sees them before its NIC has filled the checksum in. Such
+ * data nobody sends again. Data that were damaged on the way are sent again, and then their
+ * checksum holds; so it is with data that somebody slipped in with a checksum that makes the
+ * receiver throw them away. Therefore, in a direction of a connection
+ *
+ *   - that has good packets: data with a wrong checksum are trusted if they are missing from the
+ *     good ones, between those or right behind, earlier or later; nothing else is;
+ *   - that has none: everything is trusted if its sender's packets are mostly wrong. A damaged
+ *     port or address looks like such a direction, too: there most packets of the sender, or, if
+ *     there is but one of it, of the capture, are good.
+ *
+ * Streams longer than 4 GiB wrap: offsets are 64 bit, counted from the connection's first packet.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mend_survey.h"
+
+#define BUCKETS 65536u
+#define MOSTLY 10 /* so many good packets for each bad one: a network that damages some */
+
+/* All packets with data from one address. */
+struct sender {
+	struct sender *next; /* in its bucket */
+	uint8_t address[16];
+	uint64_t good;
+	uint64_t bad;
+};
+
+/* Bytes that were in segments with a good checksum: [start, past). */
+struct range {
+	int64_t start;
+	int64_t past;
+};
+
+/* One direction of one connection. */
+struct half {
+	struct half *next;  /* in its bucket */
+	struct half *again; /* the next connection with this key */
+	struct half *now;   /* of the first one: where the reader is */
+	struct sender *sender;
+	union xp_key key;
+	uint32_t first; /* sequence number of offset 0 */
+	int64_t last;	/* offset of the last segment */
+	int64_t reach;	/* end of what is good or was trusted */
+	uint64_t good;
+	uint64_t bad;
+	struct range *ranges; /* in order, disjoint, not touching */
+	size_t count;
+};
+
+struct survey {
+	struct half *buckets[BUCKETS];
+	struct sender *senders[BUCKETS];
+	uint64_t good;
+	uint64_t bad;
+};
+
+struct survey *survey_new(void)
+{
+	return calloc(1, sizeof(struct survey));
+}
+
+static void free_halves(struct half *half)
+{
+	struct half *again;
+
+	for (; half; half = again) {
+		again = half->again;
+		free(half->ranges);
+		free(half);
+	}
+}
+
+void survey_free(struct survey *survey)
+{
+	struct half *half, *next;
+	struct sender *sender;
+	uint32_t i;
+
+	if (!survey)
+		return;
+	for (i = 0; i < BUCKETS; i++) {
+		while ((sender = survey->senders[i])) {
+			survey->senders[i] = sender->next;
+			free(sender);
+		}
+		for (half = survey->buckets[i]; half; half = next) {
+			next = half->next;
+			free_halves(half);
+		}
+	}
+	free(survey);
+}
+
+/* Made if it is new; NULL: no memory. */
+static struct sender *find_sender(struct survey *survey, const struct xp_packet *packet)
+{
+	size_t size = packet->v6 ? 16 : 4;
+	struct sender **bucket, *sender;
+	uint64_t word[2] = {0, 0};
+
+	memcpy(word, packet->key.v6.src, size); /* where v4.src is, too */
+	word[1] ^= word[0] * 0x9e3779b97f4a7c15ull;
+	bucket = &survey->senders[word[1] * 0x9e3779b97f4a7c15ull >> 48];
+	word[1] = 0;
+	memcpy(word, packet->key.v6.src, size);
+	for (sender = *bucket; sender; sender = sender->next) {
+		if (!memcmp(sender->address, word, sizeof(word)))
+			return sender;
+	}
+	sender = calloc(1, sizeof(*sender));
+	if (!sender)
+		return NULL;
+	memcpy(sender->address, word, sizeof(word));
+	sender->next = *bucket;
+	*bucket = sender;
+	return sender;
+}
+
+static struct half *new_half(struct survey *survey, const struct xp_packet *packet)
+{
+	struct sender *sender = find_sender(survey, packet);
+	struct half *half = sender ? calloc(1, sizeof(*half)) : NULL;
+
+	if (!half)
+		return NULL;
+	half->sender = sender;
+	half->key = packet->key;
+	half->now = half;
+	half->first = packet->seq;
+	return half;
+}
+
+/* All connections of the packet's key, made if there are none; NULL: no memory. */
+static struct half *find(struct survey *survey, const struct xp_packet *packet)
+{
+	struct half **bucket, *half;
+	uint64_t mix = 0;
+	int i;
+
+	for (i = 0; i < (int)(sizeof(packet->key) / 8); i++)
+		mix = (mix ^ packet->key.word[i]) * 0x9e3779b97f4a7c15ull;
+	bucket = &survey->buckets[mix >> 48];
+	for (half = *bucket; half; half = half->next) {
+		if (!memcmp(&half->key, &packet->key, sizeof(half->key)))
+			return half;
+	}
+	half = new_half(survey, packet);
+	if (!half)
+		return NULL;
+	half->next = *bucket;
+	*bucket = half;
+	return half;
+}
+
+/* A SYN that does not repeat the first one begins another connection. */
+static bool begins(const struct half *half, const struct xp_packet *packet)
+{
+	return packet->proto == IPPROTO_TCP && packet->tcp_flags & XP_TCP_SYN &&
+	       packet->seq != half->first;
+}
+
+static int64_t offset_of(struct half *half, const struct xp_packet *packet)
+{
+	uint32_t seq = packet->seq + !!(packet->tcp_flags & XP_TCP_SYN);
+
+	half->last += (int32_t)(seq - half->first - (uint32_t)half->last);
+	return half->last;
+}
+
+/* The first range that ends at `offset` or behind it. Most often it is the last one. */
+static size_t range_at(const struct half *half, int64_t offset)
+{
+	size_t low = 0, high = half->count, middle;
+
+	if (high && half->ranges[high - 1].start <= offset)
+		low = high - 1;
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (half->ranges[middle].past < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int insert_range(struct half *half, size_t at, struct range range)
+{
+	struct range *ranges = half->ranges;
+
+	if (!(half->count & (half->count - 1))) {
+		ranges = realloc(ranges, (half->count ? 2 * half->count : 1) * sizeof(*ranges));
+		if (!ranges)
+			return -ENOMEM;
+		half->ranges = ranges;
+	}
+	memmove(ranges + at + 1, ranges + at, (half->count - at) * sizeof(*ranges));
+	ranges[at] = range;
+	half->count++;
+	return 0;
+}
+
+static int add_range(struct half *half, int64_t start, int64_t past)
+{
+	size_t at = range_at(half, start), end = at;
+
+	while (end < half->count && half->ranges[end].start <= past)
+		end++;
+	if (end == at)
+		return insert_range(half, at, (struct range){start, past});
+	if (half->ranges[at].start > start)
+		half->ranges[at].start = start;
+	if (half->ranges[end - 1].past > past)
+		past = half->ranges[end - 1].past;
+	half->ranges[at].past = past;
+	memmove(half->ranges + at + 1, half->ranges + end,
+		(half->count - end) * sizeof(*half->ranges));
+	half->count -= end - at - 1;
+	return 0;
+}
+
+static bool has_any(const struct half *half, int64_t start, int64_t past)
+{
+	size_t at = range_at(half, start + 1);
+
+	return at < half->count && half->ranges[at].start < past;
+}
+
+int survey_add(struct survey *survey, const struct xp_packet *packet, bool good)
+{
+	struct half *all = find(survey, packet), *half;
+	int64_t offset;
+
+	if (!all)
+		return -ENOMEM;
+	half = all->now;
+	if (begins(half, packet) && (half->good || half->bad)) {
+		half->again = new_half(survey, packet);
+		if (!half->again)
+			return -ENOMEM;
+		half = all->now = half->again;
+	}
+	half->good += good;
+	half->bad += !good;
+	survey->good += good;
+	survey->bad += !good;
+	if (!packet->payload)
+		return 0;
+	half->sender->good += good;
+	half->sender->bad += !good;
+	if (packet->proto != IPPROTO_TCP)
+		return 0;
+	offset = offset_of(half, packet);
+	return good ? add_range(half, offset, offset + packet->payload) : 0;
+}
+
+bool survey_rewind(struct survey *survey)
+{
+	struct half *half, *one;
+	uint32_t i;
+
+	for (i = 0; i < BUCKETS && survey->bad; i++) {
+		for (half = survey->buckets[i]; half; half = half->next) {
+			half->now = half;
+			for (one = half; one; one = one->again) {
+				one->last = 0;
+				one->reach = one->count ? one->ranges[one->count - 1].past : 0;
+			}
+		}
+	}
+	return survey->bad;
+}
+
+static bool mostly_bad(const struct survey *survey, const struct sender *sender)
+{
+	if (sender->bad < sender->good)
+		return false;
+	return sender->bad > 1 || survey->good < MOSTLY * survey->bad;
+}
+
+static bool is_missing(struct half *half, const struct xp_packet *packet)
+{
+	int64_t start = offset_of(half, packet), past = start + packet->payload;
+
+	if (has_any(half, start, past) || start > half->reach)
+		return false;
+	if (half->count && past < half->ranges[0].start)
+		return false;
+	if (half->reach < past)
+		half->reach = past;
+	return true;
+}
+
+bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool good)
+{
+	struct half *all = find(survey, packet), *half;
+
+	if (!all)
+		return false;
+	half = all->now;
+	if (begins(half, packet) && half->again)
+		half = all->now = half->again;
+	if (!half->good)
+		return mostly_bad(survey, half->sender);
+	if (packet->proto != IPPROTO_TCP || !packet->payload)
+		return false;
+	if (good) {
+		offset_of(half, packet);
+		return false;
+	}
+	return is_missing(half, packet);
+}
