@@ -28,6 +28,7 @@ ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Ibpf -Iu
 LIB_LIBS := -lxdp -lbpf -lelf -lz
 CLI_LIBS := $(LIB_LIBS) -ljson-c -lpcap -lncurses -ltinfo
 
+SKELETONS := $(patsubst bpf/%.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*.bpf.c))
 LIB_SRC := $(wildcard user/lib/*.c)
 CLI_SRC := $(wildcard user/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -53,14 +54,14 @@ examples: $(EXAMPLES)
 tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS) $(KERNEL_TOOLS)
 bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench)
 
-$(BUILD)/xdplace.bpf.o: bpf/xdplace.bpf.c $(wildcard bpf/*.h include/xdplace/*.h)
+$(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/xdplace/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
-$(BUILD)/xdplace.skel.h: $(BUILD)/xdplace.bpf.o
-	$(BPFTOOL) gen skeleton $< name xdplace_bpf > $@.tmp && mv $@.tmp $@
+$(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
 # The library is position independent once, for both of its forms.
-$(BUILD)/user/lib/%.o: user/lib/%.c $(BUILD)/xdplace.skel.h
+$(BUILD)/user/lib/%.o: user/lib/%.c $(SKELETONS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c $< -o $@
 $(BUILD)/obj/%.o: %.c
@@ -131,7 +132,7 @@ install: all
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/
 	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/libxdplace.so
-	install -m 644 $(BUILD)/xdplace.bpf.o $(DESTDIR)$(LIBDIR)/bpf/
+	install -m 644 $(SKELETONS:%.skel.h=%.bpf.o) $(DESTDIR)$(LIBDIR)/bpf/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		user/lib/xdplace.pc.in > $(BUILD)/xdplace.pc
 	install -m 644 $(BUILD)/xdplace.pc $(DESTDIR)$(LIBDIR)/pkgconfig/

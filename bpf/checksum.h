@@ -50,13 +50,16 @@ static __always_inline __u64 xp_sum_pseudo(const struct xp_packet *p, __u32 leng
 	return sum;
 }
 
+/* A local sender's unfinished checksum: the field holds just the pseudo-header's sum. */
+static __always_inline int xp_sum_unfinished(__u64 pseudo, __u16 check)
+{
+	return xp_fold(pseudo) == check;
+}
+
 /* Does a sum over everything mean that the packet is whole? `check`: the field as it is. */
 static __always_inline int xp_sum_good(__u64 total, __u64 pseudo, __u16 check)
 {
-	if (xp_fold(total) == 0xffff)
-		return 1;
-	/* A local sender's unfinished checksum: just the pseudo-header's sum. */
-	return xp_fold(pseudo) == check;
+	return xp_fold(total) == 0xffff || xp_sum_unfinished(pseudo, check);
 }
 
 /* The IPv4 header's own checksum (RFC 791); true for IPv6. */

@@ -5,50 +5,16 @@
  *
  * In: what the hook gives. Out: the linear part, the length of the whole packet, its bytes, where
  * it passes. `struct xp_ctx` is the kernel's own structure, under the name that all hooks share:
- * the verifier knows contexts by their type.
+ * the verifier knows contexts by their type. Which hook it is, the translation unit says:
+ * xdplace.bpf.c or xdplace_egress.bpf.c.
  */
 #ifndef CTX_BPF_H
 #define CTX_BPF_H
 
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-
-#include "compiler.h"
-
-#define xp_ctx xdp_md
-
-/* The linear part. Not kept across calls that may move it. */
-static __always_inline void *xp_ctx_data(const struct xp_ctx *ctx)
-{
-	return (void *)(long)ctx->data;
-}
-
-static __always_inline void *xp_ctx_end(const struct xp_ctx *ctx)
-{
-	return (void *)(long)ctx->data_end;
-}
-
-/* Bytes of the packet, linear or not. */
-static __always_inline __u32 xp_ctx_length(struct xp_ctx *ctx)
-{
-	return bpf_xdp_get_buff_len(ctx);
-}
-
-/* Copy bytes of the packet, linear or not: 0 or -errno. `length` is not 0. */
-static __always_inline long xp_ctx_load(struct xp_ctx *ctx, __u32 from, void *to, __u32 length)
-{
-	return bpf_xdp_load_bytes(ctx, from, to, length);
-}
-
-/* The interface, and what spreads its packets over lanes. */
-static __always_inline __u32 xp_ctx_ifindex(const struct xp_ctx *ctx)
-{
-	return ctx->ingress_ifindex;
-}
-
-static __always_inline __u32 xp_ctx_queue(const struct xp_ctx *ctx)
-{
-	return ctx->rx_queue_index;
-}
+#ifdef XP_EGRESS
+#include "ctx_skb.bpf.h"
+#else
+#include "ctx_xdp.bpf.h"
+#endif
 
 #endif

@@ -123,7 +123,9 @@ static long xp_match_one(__u32 i, struct xp_match *m)
 		return 1;
 	if (!xp_rule_matches(rule, &m->subject))
 		return 0;
-	m->result = rule->verdict | (rule->flags & XP_RULE_WHOLE ? XP_MATCH_WHOLE : 0);
+	/* What the host itself sends is not taken from it. */
+	m->result = (XP_CTX_TAKES ? rule->verdict : XP_RULE_TAP) |
+		    (rule->flags & XP_RULE_WHOLE ? XP_MATCH_WHOLE : 0);
 	return 1;
 }
 

@@ -21,6 +21,10 @@ __attribute__((noinline)) int xp_put_whole(struct xp_ctx *ctx, __u32 lane, __u32
 
 	if (!cur)
 		return 0;
+	if (XP_CTX_BIG && bytes > XP_MAX_HEADER + XP_MAX_IP_BYTES) {
+		cur->job.reason = XP_R_BIG;
+		return 0;
+	}
 	if (bytes < xp_config.threshold) {
 		r = xp_put_header(ctx, lane, bytes, 1);
 		if (r)

@@ -24,10 +24,13 @@ __attribute__((noinline)) int xp_parse_one(struct xp_ctx *ctx, struct xp_walk *w
 /* xp_parse() in these pieces. */
 __attribute__((noinline)) int xp_parse_any(struct xp_ctx *ctx, struct xp_packet *p)
 {
+	__u32 length = xp_ctx_length(ctx), protocols = xp_config.protocols;
 	struct xp_walk w;
 	int r;
 
-	xp_walk_start(&w, xp_ctx_length(ctx), xp_config.protocols);
+	if (XP_CTX_BIG && length > XP_MAX_IP_BYTES)
+		protocols |= XP_P_BIG;
+	xp_walk_start(&w, length, protocols);
 	r = xp_parse_one(ctx, &w, p);
 	return r == 1 ? xp_inner_result(xp_parse_one(ctx, &w, p)) : r;
 }
@@ -39,9 +42,11 @@ static __always_inline int xp_read(struct xp_ctx *ctx, struct xp_packet *p)
 	int r;
 
 	if (!xp_parse_plain(data, end, xp_config.protocols, p))
-		return 0;
+		return xp_ctx_complete(ctx, p);
 	__builtin_memset(p, 0, sizeof(*p));
 	r = xp_parse_any(ctx, p);
+	if (!r)
+		r = xp_ctx_complete(ctx, p);
 	return r ? r : 1;
 }
 
@@ -93,6 +98,8 @@ static __always_inline int xp_packet(struct xp_ctx *ctx)
 	if (!cur)
 		return xp_pass(XP_R_LANE_BUSY);
 	plain = xp_read(ctx, &cur->packet);
+	if (plain == -XP_R_HEADER_SPLIT && xp_ctx_mend(ctx))
+		plain = xp_read(ctx, &cur->packet);
 	if (plain < 0) {
 		xp_unlock(cur);
 		return xp_pass(-plain);

@@ -53,6 +53,9 @@ struct xp_walk {
 
 #define XP_ETHERNET_FOLLOWS 0x10000u
 
+/* Beside the protocol set: the packet is longer than its IP header can say, which then says 0. */
+#define XP_P_BIG 0x80000000u
+
 /* The next `size` bytes, NULL if the linear part ends before. */
 static __always_inline const void *xp_at(const struct xp_view *v, const struct xp_walk *w,
 					 __u32 size)
@@ -149,6 +152,8 @@ static __always_inline int xp_parse_ipv4(const struct xp_view *v, struct xp_walk
 		return xp_missing(w, sizeof(struct iphdr));
 	header = (ip[0] & 0x0f) * 4;
 	total = xp_load16(ip + 2);
+	if (!total && w->protocols & XP_P_BIG)
+		total = w->limit - w->off;
 	if (ip[0] >> 4 != 4 || header < sizeof(struct iphdr))
 		return -XP_R_IP_HEADER;
 	if (total < header || w->off + total > w->limit)
@@ -204,6 +209,8 @@ static __always_inline int xp_parse_ipv6(const struct xp_view *v, struct xp_walk
 	if (!ip)
 		return xp_missing(w, sizeof(struct ipv6hdr));
 	payload = xp_load16(ip + 4);
+	if (!payload && w->protocols & XP_P_BIG && w->off + sizeof(struct ipv6hdr) < w->limit)
+		payload = w->limit - w->off - sizeof(struct ipv6hdr);
 	if (ip[0] >> 4 != 6)
 		return -XP_R_IP_HEADER;
 	if (w->off + sizeof(struct ipv6hdr) + payload > w->limit)

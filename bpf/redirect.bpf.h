@@ -7,9 +7,9 @@
  * happened and it is to be placed by copying. Promises: a packet for which there is no socket, or
  * that its socket could not take, is not lost; each of these is counted (no_socket).
  *
- * Room for the metadata is made before the packet is looked at, in the entry program alone: the
- * library takes these calls out of programs that do without sockets (xsk.c), because libxdp's
- * dispatcher refuses programs that move packet pointers even if they never do.
+ * Room for the metadata is made before the packet is looked at, in the entry program alone
+ * (xdplace.bpf.c): the library takes these calls out of programs that do without sockets (xsk.c),
+ * because libxdp's dispatcher refuses programs that move packet pointers even if they never do.
  */
 #ifndef REDIRECT_BPF_H
 #define REDIRECT_BPF_H
@@ -20,21 +20,6 @@
 
 /* What a chunk has room for behind the kernel's headroom, in which the metadata are put. */
 #define XP_FRAME_ROOM (XP_XSK_CHUNK - 256)
-
-/* Make room in front of the packet: 0, or the driver has none. */
-static __always_inline long xp_meta_open(struct xp_ctx *ctx)
-{
-	if (!(xp_config.knobs & XP_KNOB_XSK))
-		return -1;
-	return bpf_xdp_adjust_meta(ctx, -XP_META);
-}
-
-/* The stack is not to see our metadata: it would keep such packets apart from all others. */
-static __always_inline void xp_meta_close(struct xp_ctx *ctx, long opened, int action)
-{
-	if (xp_config.knobs & XP_KNOB_XSK && !opened && action == XDP_PASS)
-		bpf_xdp_adjust_meta(ctx, XP_META);
-}
 
 /* Of the packets that are delivered whole, those that sockets are for; taken ones only. */
 static __always_inline int xp_socket_wanted(const struct xp_cursor *cur, __u32 bytes)
@@ -81,7 +66,7 @@ __attribute__((noinline)) int xp_to_socket(struct xp_ctx *ctx, __u32 lane, __u32
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	__u32 place = xp_socket_place(ctx), linear = ctx->data_end - ctx->data;
 
-	if (!cur || place == XP_NONE)
+	if (!XP_CTX_SOCKETS || !cur || place == XP_NONE)
 		return 0;
 	/* Sockets are bound without XDP_USE_SG: they drop what comes in more than one buffer. */
 	if (xp_ctx_queue(ctx) >= XP_XSK_QUEUES || xp_ctx_length(ctx) != linear ||

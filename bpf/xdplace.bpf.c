@@ -19,6 +19,21 @@
 #include "control.bpf.h"
 #include "packet.bpf.h"
 
+/* Make room in front of the packet: 0, or the driver has none. */
+static __always_inline long xp_meta_open(struct xdp_md *ctx)
+{
+	if (!(xp_config.knobs & XP_KNOB_XSK))
+		return -1;
+	return bpf_xdp_adjust_meta(ctx, -XP_META);
+}
+
+/* The stack is not to see our metadata: it would keep such packets apart from all others. */
+static __always_inline void xp_meta_close(struct xdp_md *ctx, long opened, int action)
+{
+	if (xp_config.knobs & XP_KNOB_XSK && !opened && action == XDP_PASS)
+		bpf_xdp_adjust_meta(ctx, XP_META);
+}
+
 SEC("xdp.frags")
 int xdplace(struct xdp_md *ctx)
 {

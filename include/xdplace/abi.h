@@ -138,7 +138,9 @@ enum xp_opcode {
 	  "fragments that overlap or disagree about the end: dropped, or (rule) marked")           \
 	X(FRAG_AGED, frag_aged, "datagram given up by age: a fragment got lost")                   \
 	X(FRAG_FULL, frag_full,                                                                    \
-	  "datagram given up for a newer one: raise `datagrams`, or a flood of fragments")
+	  "datagram given up for a newer one: raise `datagrams`, or a flood of fragments")         \
+	X(FORWARDED, forwarded, "going out, and placed when it came in: not once more")            \
+	X(BIG, big, "going out, longer than 64 KiB (BIG TCP) and to be placed whole: left out")
 
 enum xp_reason {
 #define X(NAME, name, meaning) XP_R_##NAME,
@@ -446,6 +448,7 @@ struct xp_port {
 };
 #define XP_PORT_XSK 1u	      /* large whole packets of `take` rules go to AF_XDP sockets */
 #define XP_PORT_DISPATCHER 2u /* attached through libxdp, beside other programs */
+#define XP_PORT_EGRESS 4u     /* what goes out is placed as well */
 
 /*
  * AF_XDP sockets (map xp_xsks, u): a socket takes the packets of one queue of one interface. Their
@@ -472,6 +475,14 @@ struct xp_port {
 #define XP_KNOB_CHECKSUM 0x01u /* verify IPv4, TCP and UDP checksums */
 #define XP_KNOB_PICKUP 0x02u   /* set up flows whose SYN was not seen */
 #define XP_KNOB_XSK 0x04u      /* AF_XDP sockets take large whole packets */
+
+/* The direction that the host itself sends (R19): a program behind tc egress, and what holds it. */
+enum xp_egress {
+	XP_EGRESS_OFF,
+	XP_EGRESS_AUTO,	  /* tcx where the kernel has it, else clsact */
+	XP_EGRESS_TCX,	  /* a link, which ends with its process unless pinned (Linux 6.6) */
+	XP_EGRESS_CLSACT, /* a filter, which stays until it is taken away */
+};
 
 /* Read-only data of the program: what xdplace_open() was asked for, in the units used here. */
 struct xp_config {
@@ -501,6 +512,7 @@ struct xp_config {
 	__u32 datagrams;      /* in fragments at a time, of one lane */
 	__u32 datagram_areas; /* that those of one lane may have */
 	__u32 fragment_ticks; /* they are given up after this; 0: never */
+	__u32 egress;	      /* enum xp_egress: how what the host sends is seen */
 };
 
 /*
