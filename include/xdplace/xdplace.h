@@ -66,6 +66,7 @@ struct xdplace_opts {
 	bool no_selftest;	/* skip the start-up self-test */
 	xdplace_log_fn log;	/* [none] */
 	void *log_arg;
+	enum xp_egress egress; /* place what interfaces send as well [XP_EGRESS_OFF] */
 };
 
 /*
@@ -100,10 +101,14 @@ struct xdplace_found {
 	bool orphan;	     /* pinned, but no program of it is attached any more */
 	uint32_t prog_id;    /* of the placement program, 0: none */
 	uint32_t interfaces; /* attached, in all network namespaces */
+	bool leftover;	     /* its process was killed, filters of XP_EGRESS_CLSACT are left */
 };
 /* Calls fn for each context on this machine until it returns non-zero; returns that. */
 int xdplace_each(int (*fn)(void *arg, const struct xdplace_found *found), void *arg);
-/* Remove pins of `name` whatever state they are in, without opening it. */
+/*
+ * Remove pins of `name` whatever state they are in, without opening it, and its filters of
+ * XP_EGRESS_CLSACT in this network namespace.
+ */
 int xdplace_clean(const char *name);
 
 /* ---- interface (xdplace-interface(3)) ---- */
@@ -127,6 +132,7 @@ struct xdplace_interface {
 	uint32_t lanes; /* queue q uses lane + q % lanes */
 	bool pinned;
 	bool xsk;
+	enum xp_egress egress; /* the real one: XP_EGRESS_OFF, _TCX or _CLSACT */
 };
 
 /*

@@ -169,6 +169,7 @@ void context_rule(const char *text, struct xp_rule *rule);
 /* Refuse, unless `force`, a rule that would take this machine's own ssh from it. */
 void context_keep_management(const char *text, const struct xp_rule *rule, bool force);
 const char *context_mode_name(enum xdplace_mode mode);
+const char *context_egress_name(enum xp_egress egress);
 /* "eth0: native mode, 4 queues on lanes 0-3" and the end of the line */
 void context_print_interface(const struct xdplace_interface *interface);
 

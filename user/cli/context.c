@@ -80,6 +80,18 @@ const char *context_mode_name(enum xdplace_mode mode)
 	return mode == XDPLACE_SKB ? "skb" : "native";
 }
 
+const char *context_egress_name(enum xp_egress egress)
+{
+	static const char *const names[] = {
+		[XP_EGRESS_OFF] = "off",
+		[XP_EGRESS_AUTO] = "auto",
+		[XP_EGRESS_TCX] = "tcx",
+		[XP_EGRESS_CLSACT] = "clsact",
+	};
+
+	return names[egress];
+}
+
 void context_print_interface(const struct xdplace_interface *interface)
 {
 	uint32_t last = interface->lane + interface->lanes - 1;
@@ -90,5 +102,8 @@ void context_print_interface(const struct xdplace_interface *interface)
 		printf("lanes %u-%u", interface->lane, last);
 	else
 		printf("lane %u", interface->lane);
-	printf("%s\n", interface->xsk ? ", frames to AF_XDP sockets" : "");
+	printf("%s", interface->xsk ? ", frames to AF_XDP sockets" : "");
+	if (interface->egress)
+		printf(", sent as well (%s)", context_egress_name(interface->egress));
+	printf("\n");
 }

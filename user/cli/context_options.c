@@ -34,6 +34,8 @@ enum option_key {
 	KEY_FRAMES,
 	KEY_DISPATCHER,
 	KEY_FORCE,
+	KEY_EGRESS,
+	KEY_EGRESS_CLSACT,
 };
 
 static const struct cli_option context_list[] = {
@@ -59,6 +61,8 @@ static const struct cli_option context_list[] = {
 	{"frames", KEY_FRAMES, "xsk|place",
 	 "large whole packets: AF_XDP sockets or placed (place)"},
 	{"dispatcher", KEY_DISPATCHER, NULL, "attach beside other programs, through libxdp"},
+	{"egress", KEY_EGRESS, NULL, "place what the interfaces send as well"},
+	{"egress-clsact", KEY_EGRESS_CLSACT, NULL, "the same, by clsact even if there is tcx"},
 	{"force", KEY_FORCE, NULL, "in spite of a warning: attach, or take ssh's packets"},
 	{NULL, 0, NULL, NULL},
 };
@@ -208,6 +212,12 @@ static void set_flag(struct context_options *options, int key)
 		break;
 	case KEY_FORCE:
 		options->attach.force = true;
+		break;
+	case KEY_EGRESS:
+		options->open.egress = XP_EGRESS_AUTO;
+		break;
+	case KEY_EGRESS_CLSACT:
+		options->open.egress = XP_EGRESS_CLSACT;
 		break;
 	}
 }

@@ -197,5 +197,6 @@ struct json_object *json_interface(const struct xdplace_interface *interface)
 	json_add_u64(object, "lanes", interface->lanes);
 	json_add_bool(object, "pinned", interface->pinned);
 	json_add_bool(object, "xsk", interface->xsk);
+	json_add_string(object, "egress", context_egress_name(interface->egress));
 	return object;
 }

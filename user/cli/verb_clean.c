@@ -49,7 +49,8 @@ static int clean_found(bool all, struct json_object *removed)
 	if (err < 0)
 		return cli_error(err, "look for contexts");
 	for (i = 0; i < found.count; i++) {
-		if (!found.list[i].pinned || !(all || found.list[i].orphan))
+		if (!found.list[i].leftover &&
+		    (!found.list[i].pinned || !(all || found.list[i].orphan)))
 			continue;
 		one = clean_one(found.list[i].name, removed);
 		code = code ? code : one;

@@ -122,6 +122,7 @@ static struct json_object *json_found(const struct xdplace_found *found)
 	json_add_bool(object, "pinned", found->pinned);
 	json_add_bool(object, "pins_hidden", found->pins_hidden);
 	json_add_bool(object, "orphan", found->orphan);
+	json_add_bool(object, "leftover", found->leftover);
 	json_add_u64(object, "prog_id", found->prog_id);
 	return object;
 }
@@ -150,6 +151,12 @@ static void json_status(struct json_object *object, const struct status *status)
 
 static void print_found(const struct xdplace_found *found)
 {
+	if (found->leftover) {
+		printf("%s: LEFTOVER: its process was killed, its egress filters are left; "
+		       "'xdplace clean' removes them\n",
+		       found->name);
+		return;
+	}
 	printf("%s: %s", found->name, found->pinned ? "pinned" : "held by a running process");
 	if (found->pins_hidden)
 		printf(", or pinned in another mount namespace");
@@ -223,13 +230,14 @@ static void print_status(const struct status *status)
 /* A context that can't be opened (another version, no permission) is still listed. */
 static int show(const struct xdplace_found *found, struct json_object *array)
 {
-	struct xdplace *ctx = xdplace_open_existing(found->name, cli_log, NULL);
+	struct xdplace *ctx =
+		found->leftover ? NULL : xdplace_open_existing(found->name, cli_log, NULL);
 	struct json_object *object;
 	static struct status status;
 	int code = CLI_DONE;
 
 	/* Its process has ended since it was found: then it is no more. */
-	if (!ctx && errno == ENOENT && !cli.context)
+	if (!ctx && !found->leftover && errno == ENOENT && !cli.context)
 		return CLI_DONE;
 	object = json_found(found);
 	memset(&status, 0, sizeof(status));
@@ -241,7 +249,7 @@ static int show(const struct xdplace_found *found, struct json_object *array)
 		json_status(object, &status);
 		if (!cli.json)
 			print_status(&status);
-	} else {
+	} else if (!found->leftover) {
 		code = cli_error(-errno, "open context '%s'", found->name);
 		json_add_string(object, "error", xdplace_error());
 	}

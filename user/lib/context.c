@@ -42,7 +42,7 @@ struct xdplace *xp_context_new(xdplace_log_fn log, void *arg)
 		ctx->map[i] = -1;
 	for (i = 0; i < XP_MAX_LANES; i++)
 		ctx->event[i] = -1;
-	ctx->prog = ctx->control = -1;
+	ctx->prog = ctx->control = ctx->egress = -1;
 	ctx->run_lane = XP_NONE;
 	ctx->log = log;
 	ctx->log_arg = arg;
@@ -194,6 +194,8 @@ static int load(struct xdplace *ctx)
 		err = xp_without_meta(skel->progs.xdplace);
 	if (!err) {
 		err = xdplace_bpf__load(skel);
+		if (!err && ctx->config.egress)
+			err = xp_egress_load(ctx, skel->obj);
 		err = err ? explain_load(err, &ctx->config) : keep_fds(ctx, skel);
 	}
 	xdplace_bpf__destroy(skel);
@@ -399,6 +401,7 @@ void xdplace_close(struct xdplace *ctx)
 		close_fd(ctx->event[i]);
 	for (i = 0; i < XP_MAP_COUNT; i++)
 		close_fd(ctx->map[i]);
+	close_fd(ctx->egress);
 	close_fd(ctx->control);
 	close_fd(ctx->prog);
 	free(ctx->kept);

@@ -55,6 +55,7 @@ struct xdplace {
 	int map[XP_MAP_COUNT];
 	int prog;		 /* xdplace, the placement program */
 	int control;		 /* xp_control */
+	int egress;		 /* xdplace_egress; -1: the context is without */
 	int event[XP_MAX_LANES]; /* each lane's ring buffer */
 	uint32_t prog_id;
 	uint32_t lanes_id; /* id of the map xp_lanes: names the context on this machine */
@@ -132,8 +133,29 @@ int xp_pin_each(const char *name, int (*fn)(void *arg, const char *file), void *
 /* ---- find.c: contexts of running processes ---- */
 
 int xp_find_open(struct xdplace *ctx, const char *name);
-/* Links whose program uses the map `lanes_id`; detaches them if asked to. -errno or how many. */
+/*
+ * Links whose program uses the map `lanes_id`; detaches them if asked to. -errno or how many,
+ * those for egress not counted.
+ */
 int xp_links(uint32_t lanes_id, bool detach);
+/*
+ * Remove the filters of egress programs that have outlived their contexts, of context `name` or
+ * (NULL) of all, in this network namespace: how many programs they were of. -EBUSY: of the named
+ * one there are more in another.
+ */
+int xp_leftovers(const char *name);
+
+/* ---- egress.c ---- */
+
+struct bpf_object;
+/* Load the program on the maps of the placement object, which is loaded: 0 or -errno. */
+int xp_egress_load(struct xdplace *ctx, const struct bpf_object *placement);
+/* What a program was configured with, read from its .rodata. */
+int xp_egress_config(int rodata, struct xp_config *config);
+/* Take the program `id` of the context `lanes_id` from all interfaces of `ports` (xp_ports). */
+void xp_egress_remove(uint32_t id, uint32_t lanes_id, int ports);
+/* The id of a program, 0: it has none. */
+uint32_t xp_program_id(int fd);
 
 /* ---- context.c ---- */
 

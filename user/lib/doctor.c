@@ -27,6 +27,7 @@
 #include <bpf/libbpf.h>
 
 #include "context.h"
+#include "interface.h"
 
 #ifndef SOL_XDP
 #define SOL_XDP 283
@@ -247,6 +248,23 @@ static void check_dispatcher(struct xdplace_check *c)
 		    answer < 0 ? strerror(-answer) : "refused by the kernel");
 }
 
+static void check_egress(struct xdplace_check *c)
+{
+	int answer;
+
+	if (!can_load(c))
+		return;
+	answer = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_SCHED_CLS, NULL);
+	if (answer != 1)
+		say(c, XDPLACE_CHECK_WARN, "attach without --egress", "tc programs do not load: %s",
+		    answer < 0 ? strerror(-answer) : "refused by the kernel");
+	else if (xp_egress_tcx())
+		ok(c, "what the host sends can be placed as well: --egress, by tcx");
+	else
+		ok(c, "what the host sends can be placed as well: --egress, by clsact, if it has "
+		      "sch_ingress and cls_bpf");
+}
+
 static void check_checksum(struct xdplace_check *c)
 {
 	if (can_load(c))
@@ -428,6 +446,7 @@ static const struct {
 	{"test_run", check_test_run},
 	{"live_frames", check_live_frames},
 	{"dispatcher", check_dispatcher},
+	{"egress", check_egress},
 	{"btf", check_btf},
 	{"bpffs", check_bpffs},
 	{"memlock", check_memlock},

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -18,6 +19,9 @@
 #include "context.h"
 
 #define MAX_MAPS 32u
+#define EGRESS "xdplace_egress"
+/* Of links by tcx; Debian 12's headers do not have it yet. Its info begins as that of XDP links. */
+#define LINK_TYPE_TCX 11u
 
 struct program {
 	struct bpf_prog_info info;
@@ -58,11 +62,11 @@ static int no_programs(void)
 }
 
 /*
- * Calls fn with each XDP program named `name` until it returns non-zero; returns that, or -errno.
- * fn owns fd.
+ * Calls fn with each program of a type named `name` until it returns non-zero; returns that, or
+ * -errno. fn owns fd.
  */
-static int each_program(const char *name, int (*fn)(void *arg, int fd, const struct program *p),
-			void *arg)
+static int each_program(enum bpf_prog_type type, const char *name,
+			int (*fn)(void *arg, int fd, const struct program *p), void *arg)
 {
 	struct program program;
 	uint32_t id = 0;
@@ -74,7 +78,7 @@ static int each_program(const char *name, int (*fn)(void *arg, int fd, const str
 		fd = bpf_prog_get_fd_by_id(id);
 		if (fd < 0)
 			continue;
-		if (describe(fd, &program) || program.info.type != BPF_PROG_TYPE_XDP ||
+		if (describe(fd, &program) || program.info.type != type ||
 		    strcmp(program.info.name, name))
 			close(fd);
 		else
@@ -179,6 +183,18 @@ static int try_control(void *arg, int fd, const struct program *program)
 	return 1;
 }
 
+static int try_egress(void *arg, int fd, const struct program *program)
+{
+	struct xdplace *ctx = arg;
+
+	if (!uses_map(program, ctx->lanes_id)) {
+		close(fd);
+		return 0;
+	}
+	ctx->egress = fd;
+	return 1;
+}
+
 static int take_events(struct xdplace *ctx)
 {
 	uint32_t lane, id;
@@ -212,17 +228,23 @@ int xp_find_open(struct xdplace *ctx, const char *name)
 	struct search search = {.ctx = ctx, .name = name};
 	int found;
 
-	found = each_program("xdplace", try_program, &search);
+	found = each_program(BPF_PROG_TYPE_XDP, "xdplace", try_program, &search);
 	if (found < 0)
 		return found;
 	if (!found)
 		return xp_fail(ENOENT, "context '%s': there is none of that name", name);
 	if (ctx->map[XP_MAP_LANES] < 0 || xp_map_id(ctx->map[XP_MAP_LANES], &ctx->lanes_id))
 		return xp_fail(EPROTO, "open context '%s': it has no lanes", name);
-	found = each_program("xp_control", try_control, ctx);
+	found = each_program(BPF_PROG_TYPE_XDP, "xp_control", try_control, ctx);
 	if (found <= 0)
 		return found ? found
 			     : xp_fail(EPROTO, "open context '%s': no control program", name);
+	found = 1;
+	if (ctx->config.egress)
+		found = each_program(BPF_PROG_TYPE_SCHED_CLS, EGRESS, try_egress, ctx);
+	if (found <= 0)
+		return found ? found
+			     : xp_fail(EPROTO, "open context '%s': no egress program", name);
 	if (check_maps(ctx))
 		return -errno;
 	return take_events(ctx);
@@ -233,7 +255,8 @@ static bool link_is_ours(const struct bpf_link_info *link, uint32_t lanes_id)
 	struct program program;
 	int fd, err;
 
-	if (link->type != BPF_LINK_TYPE_XDP && link->type != BPF_LINK_TYPE_TRACING)
+	if (link->type != BPF_LINK_TYPE_XDP && link->type != BPF_LINK_TYPE_TRACING &&
+	    link->type != LINK_TYPE_TCX)
 		return false;
 	fd = bpf_prog_get_fd_by_id(link->prog_id);
 	if (fd < 0)
@@ -246,7 +269,7 @@ static bool link_is_ours(const struct bpf_link_info *link, uint32_t lanes_id)
 /* An interface that has gone leaves its link behind, without an index. */
 static bool link_attached(const struct bpf_link_info *link)
 {
-	return link->type != BPF_LINK_TYPE_XDP || link->xdp.ifindex;
+	return link->type == BPF_LINK_TYPE_TRACING || link->xdp.ifindex;
 }
 
 int xp_links(uint32_t lanes_id, bool detach)
@@ -265,7 +288,7 @@ int xp_links(uint32_t lanes_id, bool detach)
 		memset(&info, 0, sizeof(info));
 		if (!bpf_obj_get_info_by_fd(fd, &info, &size) && link_attached(&info) &&
 		    link_is_ours(&info, lanes_id)) {
-			count++;
+			count += info.type != LINK_TYPE_TCX;
 			if (detach)
 				bpf_link_detach(fd);
 		}
@@ -360,11 +383,110 @@ static int list_running(void *arg, int fd, const struct program *program)
 	return listing->fn(listing->arg, &found);
 }
 
+/* ---- what a killed process has left of XP_EGRESS_CLSACT ---- */
+
+static int is_alive(void *arg, int fd, const struct program *program)
+{
+	const uint32_t *lanes_id = arg;
+
+	close(fd);
+	return uses_map(program, *lanes_id);
+}
+
+/*
+ * An egress program whose context has no placement program any more: opens of it what is needed
+ * to remove it. False: it is in use.
+ */
+static bool is_leftover(struct xdplace *ctx, const struct program *program)
+{
+	take_maps(ctx, program);
+	if (ctx->map[XP_MAP_CONFIG] < 0 || ctx->map[XP_MAP_LANES] < 0 ||
+	    ctx->map[XP_MAP_PORTS] < 0 || xp_map_id(ctx->map[XP_MAP_LANES], &ctx->lanes_id) ||
+	    xp_egress_config(ctx->map[XP_MAP_CONFIG], &ctx->config))
+		return false;
+	return !each_program(BPF_PROG_TYPE_XDP, "xdplace", is_alive, &ctx->lanes_id);
+}
+
+static int list_leftover(void *arg, int fd, const struct program *program)
+{
+	struct listing *listing = arg;
+	struct xdplace_found found = {.leftover = true};
+	struct xdplace *ctx = xp_context_new(NULL, NULL);
+	bool leftover;
+
+	close(fd);
+	if (!ctx)
+		return -ENOMEM;
+	leftover = is_leftover(ctx, program);
+	snprintf(found.name, sizeof(found.name), "%s", ctx->config.name);
+	xdplace_close(ctx);
+	return leftover ? listing->fn(listing->arg, &found) : 0;
+}
+
+struct removal {
+	const char *name; /* NULL: whatever its name */
+	int count;
+	int left; /* in other network namespaces */
+};
+
+/* A program goes a little after the last filter that has used it. */
+static bool goes(uint32_t id)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	int i, fd;
+
+	for (i = 0; i < 100; i++) {
+		fd = bpf_prog_get_fd_by_id(id);
+		if (fd < 0)
+			return true;
+		close(fd);
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+static int remove_leftover(void *arg, int fd, const struct program *program)
+{
+	struct xdplace *ctx = xp_context_new(NULL, NULL);
+	struct removal *removal = arg;
+	bool ours;
+
+	close(fd);
+	if (!ctx)
+		return -ENOMEM;
+	ours = is_leftover(ctx, program) &&
+	       (!removal->name || !strcmp(removal->name, ctx->config.name));
+	if (ours)
+		xp_egress_remove(program->info.id, ctx->lanes_id, ctx->map[XP_MAP_PORTS]);
+	xdplace_close(ctx);
+	if (ours && goes(program->info.id))
+		removal->count++;
+	else if (ours)
+		removal->left++;
+	return 0;
+}
+
 int xdplace_each(int (*fn)(void *arg, const struct xdplace_found *found), void *arg)
 {
 	struct listing listing = {.fn = fn, .arg = arg};
 	int result;
 
 	result = xp_pin_each(NULL, list_pinned, &listing);
-	return result ? result : each_program("xdplace", list_running, &listing);
+	if (!result)
+		result = each_program(BPF_PROG_TYPE_XDP, "xdplace", list_running, &listing);
+	if (!result)
+		result = each_program(BPF_PROG_TYPE_SCHED_CLS, EGRESS, list_leftover, &listing);
+	return result;
+}
+
+int xp_leftovers(const char *name)
+{
+	struct removal removal = {.name = name};
+	int err;
+
+	err = each_program(BPF_PROG_TYPE_SCHED_CLS, EGRESS, remove_leftover, &removal);
+	if (!err && removal.left && removal.name)
+		return xp_fail(EBUSY, "clean '%s': its filters are in another network namespace",
+			       name);
+	return err ? err : removal.count;
 }

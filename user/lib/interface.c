@@ -2,9 +2,10 @@
 /*
  * interface.c - attach the placement program to interfaces, and tell where it is.
  *
- * In: a context and an interface's name. Out: a bpf_link (pinned if the context is), and the
- * interface's entry in xp_ports, which gives its queues their lanes. The entry is written before
- * the program runs and cleared after it has stopped, so no packet meets a wrong one.
+ * In: a context and an interface's name. Out: a bpf_link (pinned if the context is), one more for
+ * what goes out where the context has a program for that (egress.c), and the interface's entry in
+ * xp_ports, which gives its queues their lanes. The entry is written before the program runs and
+ * cleared after it has stopped, so no packet meets a wrong one.
  *
  * What is attached is told by the kernel, not by our memory: an entry whose interface is gone,
  * or has no program of ours any more, is stale and counts as empty. A lock between processes
@@ -12,6 +13,7 @@
  */
 #include <errno.h>
 #include <linux/bpf.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,8 @@
 struct attached {
 	struct attached *next;
 	uint32_t ifindex;
-	int link; /* -1: through a dispatcher */
+	int link;   /* -1: through a dispatcher */
+	int egress; /* -1: none, or a filter */
 };
 
 /* ---- xp_ports ---- */
@@ -159,20 +162,25 @@ static int check_findings(struct xdplace *ctx, const struct xp_link *link,
 	return 0;
 }
 
-static int link_path(const struct xdplace *ctx, const char *ifname, char *path, size_t size)
+/* What links are pinned as: PREFIX_IFNAME. */
+#define LINK "link"
+#define EGRESS "egress"
+
+static int link_path(const struct xdplace *ctx, const char *prefix, const char *ifname, char *path,
+		     size_t size)
 {
 	char file[32];
 
-	snprintf(file, sizeof(file), "link_%s", ifname);
+	snprintf(file, sizeof(file), "%s_%s", prefix, ifname);
 	return xp_pin_path(ctx->pin, file, path, size);
 }
 
-static int pin_link(struct xdplace *ctx, const struct xp_link *link, int fd)
+static int pin_link(struct xdplace *ctx, const char *prefix, const struct xp_link *link, int fd)
 {
 	char path[256];
 	int err;
 
-	err = link_path(ctx, link->name, path, sizeof(path));
+	err = link_path(ctx, prefix, link->name, path, sizeof(path));
 	if (err)
 		return err;
 	/* What a removed interface of that name has left: its link leads nowhere. */
@@ -191,13 +199,28 @@ static int attach_link(struct xdplace *ctx, const struct xp_link *link, enum xdp
 	fd = bpf_link_create(ctx->prog, link->ifindex, BPF_XDP, &opts);
 	if (fd < 0)
 		return xp_refused(ctx, link, mode, errno);
-	err = ctx->pinned ? pin_link(ctx, link, fd) : 0;
+	err = ctx->pinned ? pin_link(ctx, LINK, link, fd) : 0;
 	if (err) {
 		bpf_link_detach(fd);
 		close(fd);
 		return err;
 	}
 	return fd;
+}
+
+/* What goes out, beside what comes in. */
+static int attach_egress(struct xdplace *ctx, const struct xp_link *link, struct attached *a)
+{
+	int err;
+
+	err = xp_egress_attach(ctx, link, &a->egress);
+	if (!err && a->egress >= 0 && ctx->pinned)
+		err = pin_link(ctx, EGRESS, link, a->egress);
+	if (err && a->egress >= 0) {
+		bpf_link_detach(a->egress);
+		close(a->egress);
+	}
+	return err;
 }
 
 static int attach_either(struct xdplace *ctx, const struct xp_link *link,
@@ -254,6 +277,20 @@ static void log_attached(struct xdplace *ctx, const struct xp_link *link,
 	       port->lane, port->lane + port->lanes - 1);
 }
 
+/* Undo attach_either(). */
+static int detach_own(struct xdplace *ctx, const struct attached *a, const struct xp_port *port)
+{
+	char path[256];
+
+	if (a->link < 0)
+		return xp_dispatch_remove(ctx, a->ifindex, port->name);
+	bpf_link_detach(a->link);
+	close(a->link);
+	if (ctx->pinned && !link_path(ctx, LINK, port->name, path, sizeof(path)))
+		unlink(path);
+	return 0;
+}
+
 static int attach_locked(struct xdplace *ctx, const struct xp_link *link,
 			 const struct xdplace_attach_opts *opts, struct attached *a)
 {
@@ -275,10 +312,18 @@ static int attach_locked(struct xdplace *ctx, const struct xp_link *link,
 		port.flags = XP_PORT_DISPATCHER;
 	else if (ctx->config.knobs & XP_KNOB_XSK)
 		port.flags = XP_PORT_XSK;
+	/* What loopback sends it receives as well. */
+	if (ctx->egress >= 0 && !(link->flags & IFF_LOOPBACK))
+		port.flags |= XP_PORT_EGRESS;
 	err = write_port(ctx, slot, &port);
 	if (err)
 		return err;
 	err = attach_either(ctx, link, opts, a);
+	if (!err && port.flags & XP_PORT_EGRESS) {
+		err = attach_egress(ctx, link, a);
+		if (err)
+			detach_own(ctx, a, &port);
+	}
 	if (err) {
 		clear_port(ctx, slot);
 		return err;
@@ -308,7 +353,7 @@ int xdplace_attach(struct xdplace *ctx, const char *ifname, const struct xdplace
 	if (!a)
 		return xp_fail(ENOMEM, "attach to %s: out of memory", ifname);
 	a->ifindex = link.ifindex;
-	a->link = -1;
+	a->link = a->egress = -1;
 	lock = lock_ports(ctx);
 	err = attach_locked(ctx, &link, opts, a);
 	if (err)
@@ -334,7 +379,7 @@ static struct attached *forget(struct xdplace *ctx, uint32_t ifindex)
 	return a;
 }
 
-int xp_xdp_link(uint32_t ifindex, uint32_t program, uint32_t *id)
+int xp_link_on(uint32_t ifindex, uint32_t program, uint32_t *id)
 {
 	struct bpf_link_info info;
 	uint32_t len;
@@ -347,8 +392,9 @@ int xp_xdp_link(uint32_t ifindex, uint32_t program, uint32_t *id)
 			continue;
 		memset(&info, 0, sizeof(info));
 		len = sizeof(info);
-		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
-		    info.xdp.ifindex == ifindex && info.prog_id == program)
+		/* Info of tcx links begins as that of XDP links; a program is of one type. */
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.prog_id == program &&
+		    info.xdp.ifindex == ifindex)
 			return fd;
 		close(fd);
 	}
@@ -365,7 +411,7 @@ static int detach_foreign(struct xdplace *ctx, const struct xp_port *port, const
 		return xp_dispatch_remove(ctx, port->ifindex, port->name);
 	fd = path[0] ? bpf_obj_get(path) : -1;
 	if (fd < 0)
-		fd = xp_xdp_link(port->ifindex, ctx->prog_id, &id);
+		fd = xp_link_on(port->ifindex, ctx->prog_id, &id);
 	if (fd < 0)
 		return xp_fail(ENOENT,
 			       "detach from %s: its link is not to be found; links of other "
@@ -376,35 +422,30 @@ static int detach_foreign(struct xdplace *ctx, const struct xp_port *port, const
 	return err ? xp_fail(-err, "detach from %s: %s", port->name, strerror(-err)) : 0;
 }
 
-static int detach_own(struct xdplace *ctx, struct attached *a, const struct xp_port *port)
-{
-	int err = 0;
-
-	if (a->link < 0) {
-		err = xp_dispatch_remove(ctx, a->ifindex, port->name);
-	} else {
-		bpf_link_detach(a->link);
-		close(a->link);
-	}
-	free(a);
-	return err;
-}
-
 static int detach_port(struct xdplace *ctx, uint32_t slot, const struct xp_port *port)
 {
 	struct attached *a = forget(ctx, port->ifindex);
 	enum xdplace_mode mode;
-	char path[256] = "";
+	char path[256] = "", egress[256] = "";
 	int err = 0;
 
-	if (ctx->pinned)
-		link_path(ctx, port->name, path, sizeof(path));
+	if (ctx->pinned) {
+		link_path(ctx, LINK, port->name, path, sizeof(path));
+		link_path(ctx, EGRESS, port->name, egress, sizeof(egress));
+	}
+	if (port->flags & XP_PORT_EGRESS)
+		xp_egress_detach(ctx, port->ifindex, egress);
+	if (a && a->egress >= 0)
+		close(a->egress);
 	if (a)
 		err = detach_own(ctx, a, port);
 	else if (runs_ours(ctx, port, &mode))
 		err = detach_foreign(ctx, port, path);
+	free(a);
 	if (err)
 		return err;
+	if (egress[0])
+		unlink(egress);
 	if (path[0])
 		unlink(path);
 	clear_port(ctx, slot);
@@ -458,6 +499,8 @@ static void close_attached(struct xdplace *ctx)
 		ctx->attached = a->next;
 		if (a->link >= 0)
 			close(a->link);
+		if (a->egress >= 0)
+			close(a->egress);
 		free(a);
 	}
 }
@@ -476,6 +519,8 @@ static void describe(const struct xdplace *ctx, const struct xp_port *port, enum
 	i->lanes = port->lanes;
 	i->pinned = ctx->pinned;
 	i->xsk = port->flags & XP_PORT_XSK;
+	if (port->flags & XP_PORT_EGRESS)
+		i->egress = xp_egress_on(ctx, port->ifindex);
 	memcpy(i->name, port->name, sizeof(i->name));
 	if (xp_link_by_index(port->ifindex, &link))
 		return;

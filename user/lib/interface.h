@@ -19,7 +19,18 @@ struct xp_finding {
 
 /* The link that attaches a program to an interface, whoever made it: its descriptor, to be closed,
  * and its id, or -ENOENT. */
-int xp_xdp_link(uint32_t ifindex, uint32_t program, uint32_t *id);
+int xp_link_on(uint32_t ifindex, uint32_t program, uint32_t *id);
+
+/* ---- egress.c ---- */
+
+/* Attach the egress program in front of others: a link, to be closed, -1: a filter, or -errno. */
+int xp_egress_attach(struct xdplace *ctx, const struct xp_link *link, int *fd);
+/* How the context's egress program is attached to an interface. */
+enum xp_egress xp_egress_on(const struct xdplace *ctx, uint32_t ifindex);
+/* Take it away, whoever attached it; `path`: where its link is pinned, or NULL. */
+void xp_egress_detach(const struct xdplace *ctx, uint32_t ifindex, const char *path);
+/* Has the kernel tcx? */
+bool xp_egress_tcx(void);
 
 /* ---- interface_check.c ---- */
 

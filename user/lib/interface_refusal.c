@@ -80,7 +80,7 @@ static int is_context(void *arg, const struct xdplace_found *found)
 static uint32_t link_of(uint32_t ifindex, uint32_t program)
 {
 	uint32_t id;
-	int fd = xp_xdp_link(ifindex, program, &id);
+	int fd = xp_link_on(ifindex, program, &id);
 
 	if (fd < 0)
 		return 0;

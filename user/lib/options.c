@@ -252,6 +252,10 @@ static int set_program(struct xp_config *config, const struct xdplace_opts *opts
 		config->knobs |= XP_KNOB_PICKUP;
 	if (opts->frames_xsk)
 		config->knobs |= XP_KNOB_XSK;
+	config->egress = opts->egress;
+	if (opts->egress > XP_EGRESS_CLSACT)
+		return xp_fail(EINVAL, "egress %u: must be %u .. %u", opts->egress, XP_EGRESS_OFF,
+			       XP_EGRESS_CLSACT);
 	config->threshold = opts->threshold ? opts->threshold : 256;
 	return check("threshold", config->threshold, XP_MIN_THRESHOLD, XP_MAX_THRESHOLD, false);
 }

@@ -3,8 +3,8 @@
  * pin.c - contexts that outlive their processes: /sys/fs/bpf/xdplace/NAME.
  *
  *   xp_umem ... xp_xsks   maps            events_N       ring buffer of lane N
- *   config                .rodata         prog, control  programs
- *   link_IFNAME           made by attaching
+ *   config                .rodata         prog, control, egress  programs
+ *   link_IFNAME           made by attaching; egress_IFNAME as well, for what goes out
  *
  * Making the directory claims the name: of two processes one gets it.
  */
@@ -165,6 +165,8 @@ int xp_pin_all(struct xdplace *ctx)
 	}
 	if (!err)
 		err = pin_one(ctx, ctx->control, "control");
+	if (!err && ctx->egress >= 0)
+		err = pin_one(ctx, ctx->egress, "egress");
 	/* Last: a context is complete when it has this. */
 	return err ? err : pin_one(ctx, ctx->prog, "prog");
 }
@@ -204,6 +206,8 @@ int xp_pin_open(struct xdplace *ctx, const char *name)
 		err = open_one(name, xp_map_names[i], &ctx->map[i]);
 	if (!err)
 		err = xp_context_config(ctx);
+	if (!err && ctx->config.egress)
+		err = open_one(name, "egress", &ctx->egress);
 	for (i = 0; !err && i < ctx->config.lanes; i++) {
 		snprintf(file, sizeof(file), "events_%u", i);
 		err = open_one(name, file, &ctx->event[i]);
@@ -241,7 +245,7 @@ static int detach_one(void *arg, const char *file)
 	char path[400];
 	int fd;
 
-	if (strncmp(file, "link_", 5))
+	if (strncmp(file, "link_", 5) && strncmp(file, "egress_", 7))
 		return 0;
 	snprintf(path, sizeof(path), XP_PIN_ROOT "/%s/%s", name, file);
 	fd = bpf_obj_get(path);
@@ -274,6 +278,30 @@ static int remove_one(void *arg, const char *file)
 	return 0;
 }
 
+static int open_pin(const char *name, const char *file)
+{
+	char path[128];
+
+	return xp_pin_path(name, file, path, sizeof(path)) ? -1 : bpf_obj_get(path);
+}
+
+/* Filters would keep what was pinned alive, and go on placing. */
+static void remove_filters(const char *name)
+{
+	int egress = open_pin(name, "egress"), lanes = open_pin(name, "xp_lanes");
+	int ports = open_pin(name, "xp_ports");
+	uint32_t lanes_id;
+
+	if (egress >= 0 && lanes >= 0 && ports >= 0 && !xp_map_id(lanes, &lanes_id))
+		xp_egress_remove(xp_program_id(egress), lanes_id, ports);
+	if (egress >= 0)
+		close(egress);
+	if (lanes >= 0)
+		close(lanes);
+	if (ports >= 0)
+		close(ports);
+}
+
 int xdplace_clean(const char *name)
 {
 	struct removal removal = {.name = name};
@@ -283,8 +311,13 @@ int xdplace_clean(const char *name)
 	if (!xp_name_valid(name))
 		return xp_fail(ENOENT, "clean '%s': nothing is pinned under that name", name);
 	xp_pin_path(name, NULL, path, sizeof(path));
-	if (access(path, F_OK))
+	if (access(path, F_OK)) {
+		err = xp_leftovers(name);
+		if (err)
+			return err < 0 ? err : 0;
 		return xp_fail(ENOENT, "clean '%s': nothing is pinned under that name", name);
+	}
+	remove_filters(name);
 	for (turn = 0; turn < 4; turn++) {
 		err = xp_pin_each(name, remove_one, &removal);
 		if (err || removal.err)
