@@ -2,7 +2,7 @@
 /*
  * load_object - does this kernel's verifier accept the programs?
  *
- * In: the BPF object in its skeleton; arguments: names of the shapes below to try [all].
+ * In: the BPF objects in their skeletons; arguments: names of the shapes below to try [all].
  * Out: a line for each shape and program, "ok load SHAPE PROGRAM: ..." or "not ok ...", the latter
  * followed by the end of the verifier's log as comment lines ("# ...").
  * Promises: touches no interface, pins nothing, and needs neither the library nor AF_XDP, so that
@@ -25,12 +25,14 @@
 #include <xdplace/abi.h>
 #include "cursor.h"
 #include "xdplace.skel.h"
+#include "xdplace_egress.skel.h"
 
 #define LOG_STATS 4u	    /* BPF_LOG_STATS of the kernel: one line, no trace */
 #define LOG_TRACE (4u | 1u) /* and every instruction looked at */
 #define STATS_SIZE (64u << 10)
 #define TRACE_SIZE (768u << 20) /* a log that does not fit loses its end, which is what counts */
 #define TAIL_LINES 80u
+#define EGRESS 32 /* number of the second object's first program */
 
 struct shape {
 	const char *name;
@@ -103,32 +105,69 @@ static void configure(struct xp_config *config, const struct shape *shape)
 	};
 }
 
-static int size_maps(struct xdplace_bpf *skel, const struct xp_config *config)
+/* One of the two objects, as their skeletons have it. */
+struct object {
+	struct bpf_object *obj;
+	struct xp_config *config;
+	struct xdplace_bpf *in;
+	struct xdplace_egress_bpf *out;
+};
+
+static int open_object(struct object *o, int egress)
 {
+	memset(o, 0, sizeof(*o));
+	if (egress) {
+		o->out = xdplace_egress_bpf__open();
+		if (!o->out)
+			return -errno;
+		o->obj = o->out->obj;
+		o->config = (struct xp_config *)&o->out->rodata->xp_config;
+		return 0;
+	}
+	o->in = xdplace_bpf__open();
+	if (!o->in)
+		return -errno;
+	o->obj = o->in->obj;
+	o->config = (struct xp_config *)&o->in->rodata->xp_config;
+	return 0;
+}
+
+static void close_object(struct object *o)
+{
+	xdplace_bpf__destroy(o->in);
+	xdplace_egress_bpf__destroy(o->out);
+}
+
+static int size_maps(const struct object *o)
+{
+	const struct xp_config *config = o->config;
 	const struct {
-		struct bpf_map *map;
+		const char *map;
 		__u32 entries;
 	} sizes[] = {
-		{skel->maps.xp_umem, config->banks},
-		{skel->maps.xp_lanes, config->lanes},
-		{skel->maps.xp_ring, config->lanes * config->ring},
-		{skel->maps.xp_free, config->lanes * (config->hot + config->cold)},
-		{skel->maps.xp_cursors, config->lanes},
-		{skel->maps.xp_flows4, config->lanes * config->flows},
-		{skel->maps.xp_flows6, config->lanes * config->flows},
-		{skel->maps.xp_flow, config->lanes * config->flows},
-		{skel->maps.xp_early, config->lanes * config->early},
-		{skel->maps.xp_areas, config->areas},
-		{skel->maps.xp_reasons, config->lanes},
+		{"xp_umem", config->banks},
+		{"xp_lanes", config->lanes},
+		{"xp_ring", config->lanes * config->ring},
+		{"xp_free", config->lanes * (config->hot + config->cold)},
+		{"xp_cursors", config->lanes},
+		{"xp_flows4", config->lanes * config->flows},
+		{"xp_flows6", config->lanes * config->flows},
+		{"xp_flow", config->lanes * config->flows},
+		{"xp_early", config->lanes * config->early},
+		{"xp_areas", config->areas},
+		{"xp_reasons", config->lanes},
 	};
+	struct bpf_map *map;
 	int err;
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		err = bpf_map__set_max_entries(sizes[i].map, sizes[i].entries);
+		map = bpf_object__find_map_by_name(o->obj, sizes[i].map);
+		err = map ? bpf_map__set_max_entries(map, sizes[i].entries) : -ENOENT;
 		if (err)
 			return err;
 	}
-	return bpf_map__set_value_size(skel->maps.xp_umem, 1u << config->bank_shift);
+	map = bpf_object__find_map_by_name(o->obj, "xp_umem");
+	return bpf_map__set_value_size(map, 1u << config->bank_shift);
 }
 
 /* The number behind `word` in the verifier's last line, or -1. */
@@ -166,18 +205,22 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* Load program number `index` alone, so that each is judged whatever becomes of the others. */
+/*
+ * Load program number `index` alone, so that each is judged whatever becomes of the others. Those
+ * of the second object are numbered from EGRESS on.
+ */
 static int load(const struct shape *shape, int index, __u32 level, char *log, size_t size,
 		const char **name)
 {
-	struct xdplace_bpf *skel = xdplace_bpf__open();
 	struct bpf_program *prog;
-	int i = 0, err;
+	struct object o;
+	int i = index < EGRESS ? 0 : EGRESS, err;
 
-	if (!skel)
-		return -errno;
 	*name = NULL;
-	bpf_object__for_each_program(prog, skel->obj)
+	err = open_object(&o, index >= EGRESS);
+	if (err)
+		return err;
+	bpf_object__for_each_program(prog, o.obj)
 	{
 		bpf_program__set_autoload(prog, i == index);
 		if (i++ != index)
@@ -187,11 +230,11 @@ static int load(const struct shape *shape, int index, __u32 level, char *log, si
 		bpf_program__set_log_buf(prog, log, size);
 	}
 	log[0] = 0;
-	configure((struct xp_config *)&skel->rodata->xp_config, shape);
-	err = *name ? size_maps(skel, (struct xp_config *)&skel->rodata->xp_config) : -ENOENT;
+	configure(o.config, shape);
+	err = *name ? size_maps(&o) : -ENOENT;
 	if (!err)
-		err = xdplace_bpf__load(skel);
-	xdplace_bpf__destroy(skel);
+		err = bpf_object__load(o.obj);
+	close_object(&o);
 	return err;
 }
 
@@ -251,6 +294,9 @@ static int judge_shape(const struct shape *shape)
 
 	for (int i = 0; (result = judge(shape, i)) >= 0; i++)
 		all &= result;
+	if (result == -ENOENT)
+		for (int i = EGRESS; (result = judge(shape, i)) >= 0; i++)
+			all &= result;
 	if (result != -ENOENT)
 		printf("not ok load %s: %s\n", shape->name, strerror(-result));
 	return all && result == -ENOENT;
