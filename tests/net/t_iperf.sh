@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # seconds: 180
+# alone: compares a rate with and without us
 #
 # iperf3 in both directions, its receiver being tapped: as many bytes are placed, without a gap, as
 # iperf3 says it has moved, and the kernel's connection is still a fast one.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 180
+# seconds: 240
 #
 # Processes that die. A consumer of a pinned context, killed under load and restarted, goes on where
 # the last one stopped; a loader that is killed leaves the interface as it was and nothing pinned.

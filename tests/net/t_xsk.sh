@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 180
+# seconds: 240
 #
 # Frames by AF_XDP in copy mode: large whole packets of `take` rules come through the sockets of
 # the lanes' consumer, small ones through its lanes; what no socket takes is placed by copying.
