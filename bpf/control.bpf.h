@@ -195,7 +195,7 @@ __attribute__((noinline)) int xp_tick(__u32 lane)
 	struct xp_sweep sweep = {.lane = lane};
 
 	bpf_loop(XP_ROTATE, xp_rotate_one, &lane, 0);
-	if (xp_age_one(lane))
+	if (xp_age_datagram(lane) || xp_age_one(lane))
 		return 1;
 	bpf_loop(XP_SWEEP, xp_sweep_one, &sweep, 0);
 	return sweep.done;
@@ -212,6 +212,8 @@ __attribute__((noinline)) int xp_flush_one(__u32 lane)
 
 	if (!cur)
 		return 0;
+	if (cur->datagrams.tail && !xp_datagram_drop(lane, cur->datagrams.tail - 1, XP_R_FLUSHED))
+		return 1;
 	index = (cur->live.tail ? cur->live.tail : cur->closed.tail) - 1;
 	f = xp_flow_at(index);
 	if (!f)

@@ -7,6 +7,7 @@
 #define CURSOR_H
 
 #include <xdplace/abi.h>
+#include "datagram.h"
 #include "parsed.h"
 
 /* Areas taken from the free ring, not used yet: area[taken & (XP_HAND - 1)] is the next. */
@@ -44,7 +45,7 @@ struct xp_job {
 	__u32 placed;	    /* payload bytes placed so far */
 };
 
-/* Ends of a list of flows, linked by lru_prev and lru_next: index + 1, 0: none. */
+/* Ends of a list of flows or datagrams: index + 1, 0: none. */
 struct xp_list {
 	__u32 head;
 	__u32 tail;
@@ -75,6 +76,14 @@ struct xp_cursor {
 	__u32 sweep;		 /* where the search for aged holes goes on */
 	struct xp_packet packet; /* in work, as parsed: too large for the stack */
 	struct xp_job job;
+
+	/* Datagrams in fragments (fragment.bpf.h). */
+	struct xp_list datagrams; /* the last to begin first */
+	__u32 free_datagram;	  /* index + 1 */
+	__u32 used_datagrams;
+	__u32 datagram_areas; /* areas that they have */
+	__u32 whole;	      /* the packet in work is this one: index + 1, 0: it is in its frame */
+	struct xp_part part;
 };
 
 #endif

@@ -54,6 +54,7 @@ struct xp_subject {
 	__u8 proto;
 	__u8 vnet_kind;
 	__u8 v6;
+	__u8 part; /* of a datagram, without ports, and perhaps without protocol */
 };
 
 static __always_inline void xp_subject_of(const union xp_key *key, int v6, struct xp_subject *s)
@@ -79,16 +80,18 @@ static __always_inline void xp_subject_of(const union xp_key *key, int v6, struc
 }
 
 static __always_inline int xp_rule_ends(const struct xp_rule *rule, const __u8 *src, __u16 sport,
-					const __u8 *dst, __u16 dport)
+					const __u8 *dst, __u16 dport, int part)
 {
-	return sport >= rule->sport_min && sport <= rule->sport_max && dport >= rule->dport_min &&
-	       dport <= rule->dport_max && xp_prefix_covers(rule->src, rule->src_bits, src) &&
+	if (!part && (sport < rule->sport_min || sport > rule->sport_max ||
+		      dport < rule->dport_min || dport > rule->dport_max))
+		return 0;
+	return xp_prefix_covers(rule->src, rule->src_bits, src) &&
 	       xp_prefix_covers(rule->dst, rule->dst_bits, dst);
 }
 
 static __always_inline int xp_rule_matches(const struct xp_rule *rule, const struct xp_subject *s)
 {
-	if (rule->proto && rule->proto != s->proto)
+	if (rule->proto && rule->proto != s->proto && !(s->part && !s->proto))
 		return 0;
 	if (rule->flags & XP_RULE_V4 && s->v6)
 		return 0;
@@ -98,19 +101,21 @@ static __always_inline int xp_rule_matches(const struct xp_rule *rule, const str
 		return 0;
 	if (rule->vnet_kind && !rule->any_vnet && rule->vnet != s->vnet)
 		return 0;
-	if (xp_rule_ends(rule, s->src, s->sport, s->dst, s->dport))
+	if (xp_rule_ends(rule, s->src, s->sport, s->dst, s->dport, s->part))
 		return 1;
 	return rule->flags & XP_RULE_EITHER &&
-	       xp_rule_ends(rule, s->dst, s->dport, s->src, s->sport);
+	       xp_rule_ends(rule, s->dst, s->dport, s->src, s->sport, s->part);
 }
 
+#define XP_MATCH_VERDICT 0xff
 #define XP_MATCH_WHOLE 0x100
+#define XP_MATCH_OVERLAP 0x200
 
 struct xp_match {
 	struct xp_subject subject;
 	__u32 base;
 	__u32 count;
-	__u32 result; /* verdict | XP_MATCH_WHOLE; 0: no rule */
+	__u32 result; /* verdict | XP_MATCH_WHOLE | XP_MATCH_OVERLAP; 0: no rule */
 };
 
 static long xp_match_one(__u32 i, struct xp_match *m)
@@ -125,12 +130,16 @@ static long xp_match_one(__u32 i, struct xp_match *m)
 		return 0;
 	/* What the host itself sends is not taken from it. */
 	m->result = (XP_CTX_TAKES ? rule->verdict : XP_RULE_TAP) |
-		    (rule->flags & XP_RULE_WHOLE ? XP_MATCH_WHOLE : 0);
+		    (rule->flags & XP_RULE_WHOLE ? XP_MATCH_WHOLE : 0) |
+		    (rule->flags & XP_RULE_OVERLAP ? XP_MATCH_OVERLAP : 0);
 	return 1;
 }
 
-/* The first rule that wants this packet: its verdict, with XP_MATCH_WHOLE; 0: none does. */
-__attribute__((noinline)) int xp_match_rules(const struct xp_packet *p)
+/*
+ * The first rule that wants this packet: its verdict, with XP_MATCH_WHOLE and _OVERLAP; 0: none
+ * does. `part`: the first that may want the datagram of which it is a part.
+ */
+__attribute__((noinline)) int xp_match_rules(const struct xp_packet *p, int part)
 {
 	struct xp_settings *settings;
 	struct xp_match m = {};
@@ -142,6 +151,7 @@ __attribute__((noinline)) int xp_match_rules(const struct xp_packet *p)
 	m.base = settings->rule_half ? XP_MAX_RULES : 0;
 	m.count = settings->rule_count;
 	xp_subject_of(&p->key, p->v6, &m.subject);
+	m.subject.part = part;
 	bpf_loop(XP_MAX_RULES, xp_match_one, &m, 0);
 	return m.result;
 }

@@ -53,15 +53,6 @@ static __always_inline void xp_fragment_key(const struct xp_packet *p, union xp_
 	key->v6.vnet_kind = p->key.v6.vnet_kind;
 }
 
-/* Units [first, past), never empty, and what is found there. */
-struct xp_span {
-	__u32 first;
-	__u32 past;
-	__u32 any;    /* some have come */
-	__u32 gaps;   /* some have not */
-	__u32 starts; /* a fragment began behind the first */
-};
-
 static __always_inline void xp_span_of(struct xp_span *s, __u32 at, __u32 bytes)
 {
 	s->first = at / XP_UNIT;
@@ -163,15 +154,23 @@ static __always_inline void xp_part_note(struct xp_datagram *d, const struct xp_
 		d->total = end;
 }
 
-/* Where the taking of new units stands: [run, at) is new and not placed yet, if open. */
-struct xp_taking {
-	__u32 at;
-	__u32 past;
-	__u32 run;
-	__u32 open;
-};
-
 enum xp_take { XP_TAKE_MORE, XP_TAKE_PIECE, XP_TAKE_DONE };
+
+/* Zeros below the lowest one of a word that has any. The builtin makes clang 14 crash for BPF. */
+static __always_inline __u32 xp_low_zeros(__u64 word)
+{
+	__u32 n = 0;
+	int half;
+
+	xp_unroll for (half = 32; half; half /= 2)
+	{
+		if (word & ((1ull << half) - 1))
+			continue;
+		word >>= half;
+		n += half;
+	}
+	return n;
+}
 
 /* Units up to the next that is unlike the one at bit 0, at most `room`. */
 static __always_inline __u32 xp_units_alike(__u64 word, __u32 room)
@@ -181,7 +180,7 @@ static __always_inline __u32 xp_units_alike(__u64 word, __u32 room)
 	if (word & 1)
 		word = ~word;
 	if (word)
-		n = __builtin_ctzll(word);
+		n = xp_low_zeros(word);
 	return n < room ? n : room;
 }
 

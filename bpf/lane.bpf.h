@@ -33,6 +33,11 @@ static __always_inline struct xp_early *xp_early_at(__u32 block)
 	return bpf_map_lookup_elem(&xp_early, &block);
 }
 
+static __always_inline struct xp_datagram *xp_datagram_at(__u32 index)
+{
+	return bpf_map_lookup_elem(&xp_datagram, &index);
+}
+
 static __always_inline struct xp_lane *xp_lane_at(__u32 lane)
 {
 	return bpf_map_lookup_elem(&xp_lanes, &lane);

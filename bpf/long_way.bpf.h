@@ -9,9 +9,8 @@
 #ifndef LONG_WAY_BPF_H
 #define LONG_WAY_BPF_H
 
+#include "fragment.bpf.h"
 #include "redirect.bpf.h"
-#include "stream.bpf.h"
-#include "verdict.bpf.h"
 
 /* The whole packet: hybrid cells if small, else the frame area. */
 __attribute__((noinline)) int xp_put_whole(struct xp_ctx *ctx, __u32 lane, __u32 bytes)
@@ -104,7 +103,9 @@ static __always_inline void xp_put_stream(struct xp_ctx *ctx, struct xp_cursor *
 	job->at = d->offset;
 	job->end = d->offset + d->length;
 	job->from = p->data + d->skip;
-	r = xp_steps(ctx, lane);
+	r = cur->whole ? xp_deliver(lane) : 1;
+	if (r > 0)
+		r = xp_steps(ctx, lane);
 	if (r < 0)
 		job->reason = -r;
 	if (job->opcode == XP_EARLY) {
@@ -213,7 +214,7 @@ static __always_inline int xp_put(struct xp_ctx *ctx, struct xp_cursor *cur, __u
 		xp_put_hybrid(ctx, cur, lane, f, p->data);
 		break;
 	default:
-		if (take && xp_socket_wanted(cur, bytes))
+		if (take && !cur->whole && xp_socket_wanted(cur, bytes))
 			action = xp_to_socket(ctx, lane, bytes);
 		if (!action)
 			xp_put_whole(ctx, lane, bytes);
@@ -258,7 +259,8 @@ static __always_inline int xp_long_place(struct xp_ctx *ctx, struct xp_cursor *c
 	const struct xp_packet *p = &cur->packet;
 	int reason, action;
 
-	if (xp_config.knobs & XP_KNOB_CHECKSUM) {
+	/* The sum of a datagram in fragments is known when the last of them is placed. */
+	if (xp_config.knobs & XP_KNOB_CHECKSUM && !cur->whole) {
 		reason = xp_verify(ctx, p, lane);
 		if (reason) {
 			cur->job.reason = reason;
@@ -305,13 +307,15 @@ __attribute__((noinline)) int xp_long_way(struct xp_ctx *ctx, __u32 lane, __u32 
 	if (f)
 		match = f->flags & XP_FLOW_TAKE ? XP_RULE_TAKE : XP_RULE_TAP;
 	else
-		match = xp_match_rules(&cur->packet);
+		match = xp_match_rules(&cur->packet, 0);
 	if (!match)
 		cur->job.reason = XP_R_NO_RULE;
 	else if (xp_room(cur, shared) < XP_SLOW_ROOM)
 		cur->job.reason = XP_R_RING_FULL;
 	else
 		action = xp_long_place(ctx, cur, lane, f, &scratch->decision, match);
+	if (cur->whole)
+		xp_datagram_done(lane);
 	verdict = xp_verdict(lane, cur->job.opcode, cur->job.reason, cur->job.placed,
 			     (match & 0xff) == XP_RULE_TAKE);
 	xp_leave(cur, lane);

@@ -100,6 +100,22 @@ struct {
 	__uint(max_entries, 1);
 } xp_early SEC(".maps");
 
+/* Datagrams that come in fragments (k). max_entries: lanes * datagrams of a lane. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct xp_datagram);
+	__uint(max_entries, 1);
+} xp_datagram SEC(".maps");
+
+/* Key of their fragments (xp_fragment_key()) -> index (k). max_entries: the same. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, union xp_key);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} xp_datagrams SEC(".maps");
+
 /* State of each area (k), for the audit and against areas that are offered twice. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

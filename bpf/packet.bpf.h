@@ -87,6 +87,35 @@ __attribute__((noinline)) int xp_move(struct xp_ctx *ctx, __u32 from, __u32 lane
 	return f && xp_key_equal(&f->key, &home->packet.key, home->packet.v6);
 }
 
+/* A fragment in the lane of its arrival; the last of its datagram to come goes on with all of it.
+ */
+static __always_inline int xp_fragmented(struct xp_ctx *ctx, __u32 lane)
+{
+	struct xp_datagram *d;
+	struct xp_cursor *cur;
+	struct xp_flow *f;
+	__u32 index;
+	int home, r;
+
+	home = xp_part_home(lane);
+	if (home < 0)
+		return XDP_PASS;
+	r = xp_fragment(ctx, home);
+	if (r >= 0)
+		return r;
+	home = xp_whole_home(home);
+	cur = xp_cursor_at(home);
+	if (home < 0 || !cur)
+		return XDP_PASS;
+	index = cur->whole - 1;
+	f = xp_flow_of(xp_handle_of(&cur->packet.key, cur->packet.v6));
+	r = xp_long_way(ctx, home, f && f->lane == home ? f->handle : XP_NONE);
+	d = xp_datagram_at(index);
+	if (d && index / xp_config.datagrams != (__u32)home)
+		xp_whole_back(index);
+	return r;
+}
+
 static __always_inline int xp_packet(struct xp_ctx *ctx)
 {
 	__u32 lane = xp_lane_of(ctx);
@@ -101,6 +130,8 @@ static __always_inline int xp_packet(struct xp_ctx *ctx)
 	if (plain == -XP_R_HEADER_SPLIT && xp_ctx_mend(ctx))
 		plain = xp_read(ctx, &cur->packet);
 	if (plain < 0) {
+		if (plain == -XP_R_IP_FRAGMENT && cur->packet.fragment)
+			return xp_fragmented(ctx, lane);
 		xp_unlock(cur);
 		return xp_pass(-plain);
 	}

@@ -44,6 +44,76 @@ static __always_inline int xp_copy(struct xp_ctx *ctx, __u32 from, char *to, __u
 }
 
 /*
+ * Up to `left` bytes of the datagram in work as the packet that it is, `from` bytes behind its
+ * start, out of one source: its headers, or one of its areas. How many, or -1. A dynptr is the way
+ * to have the kernel copy from one map value to another; 6.1 wants a function for each.
+ */
+__attribute__((noinline)) int xp_fetch_part(__u32 lane, __u32 from, __u32 to, __u32 left)
+{
+	__u32 size = xp_area_bytes(), room, bytes = XP_HEADER_ROOM;
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct bpf_dynptr dynptr;
+	struct xp_datagram *d;
+	void *memory;
+	__u64 n;
+
+	d = cur ? xp_datagram_at(cur->whole - 1) : NULL;
+	if (!d)
+		return -1;
+	if (from < d->packet.data) {
+		room = d->packet.data - from;
+		memory = d->header;
+	} else {
+		from += d->data_at - d->packet.data;
+		room = d->slot[from >> xp_config.area_shift & (XP_DATAGRAM_AREAS - 1)] - 1;
+		memory = xp_umem_at(room << xp_config.area_shift, size);
+		from &= size - 1;
+		room = size - from;
+		bytes = size;
+	}
+	n = left < room ? left : room;
+	n -= 1;
+	xp_opaque(n);
+	if (!memory || n >= size)
+		return -1;
+	n += 1;
+	bpf_dynptr_from_mem(memory, bytes, 0, &dynptr);
+	memory = xp_umem_at(to, size);
+	return !memory || bpf_dynptr_read(memory, n, &dynptr, from, 0) ? -1 : (int)n;
+}
+
+/* xp_fetch() of a packet that came in fragments: headers, and not more than lies in two areas. */
+static __always_inline int xp_fetch_whole(__u32 lane, __u32 from, __u32 to, __u32 length)
+{
+	int i, n;
+
+	for (i = 0; i < 3 && length; i++) {
+		n = xp_fetch_part(lane, from, to, length);
+		if (n <= 0)
+			return -1;
+		from += n;
+		to += n;
+		length -= n;
+	}
+	return length ? -1 : 0;
+}
+
+/*
+ * Bytes of the packet in work to a UMEM offset, within one area: 0 or -1. The packet is in its
+ * frame, or, if it came in fragments, where those were placed.
+ */
+static __always_inline int xp_fetch(struct xp_ctx *ctx, const struct xp_cursor *cur, __u32 lane,
+				    __u32 from, __u32 to, __u32 length)
+{
+	char *memory;
+
+	if (xp_unlikely(cur->whole))
+		return xp_fetch_whole(lane, from, to, length);
+	memory = xp_umem_at(to, xp_area_bytes());
+	return memory ? xp_copy(ctx, from, memory, length) : -1;
+}
+
+/*
  * Sum of bytes already placed at a UMEM offset, within one area, folded to 16 bits. -1: not to be
  * had. User space may write there at the same time: then it fools nobody but itself.
  */
@@ -264,6 +334,9 @@ __attribute__((noinline)) int xp_put_header(struct xp_ctx *ctx, __u32 lane, __u3
 	n += 1;
 	if (xp_take_cells(cur, lane, hybrid ? XP_HYBRID_CELL : XP_HEADER_CELL, bytes))
 		return XP_R_NO_AREA;
+	if (xp_unlikely(cur->whole))
+		return xp_fetch_whole(lane, 0, cur->job.header + XP_PAD, bytes) ? XP_R_COPY
+										: XP_R_OK;
 	to = xp_umem_at(cur->job.header + XP_PAD, XP_MAX_THRESHOLD);
 	if (!to || xp_ctx_load(ctx, 0, to, n))
 		return XP_R_COPY;
@@ -295,7 +368,6 @@ __attribute__((noinline)) int xp_frame_piece(struct xp_ctx *ctx, __u32 lane)
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	__u32 size = xp_area_bytes(), left, used, at, old = XP_NONE, area;
 	struct xp_completion *c;
-	char *to;
 
 	if (!cur || cur->job.at >= cur->job.end)
 		return 0;
@@ -315,8 +387,7 @@ __attribute__((noinline)) int xp_frame_piece(struct xp_ctx *ctx, __u32 lane)
 		left = size - used - XP_PAD;
 	cur->frame_next = at + ((XP_PAD + left + 63) & ~63u);
 	at += XP_PAD;
-	to = xp_umem_at(at, size);
-	if (!to || xp_copy(ctx, cur->job.from, to, left))
+	if (xp_fetch(ctx, cur, lane, cur->job.from, at, left))
 		cur->job.reason = XP_R_COPY;
 	c = xp_tell(cur, lane, cur->job.opcode, cur->job.reason);
 	if (!c)

@@ -232,7 +232,6 @@ static __always_inline int xp_piece(struct xp_ctx *ctx, struct xp_cursor *cur, _
 	struct xp_job *job = &cur->job;
 	__u32 size = xp_area_bytes(), first, past, n, to;
 	struct xp_completion *c;
-	char *memory;
 	int ahead;
 
 	if (job->at < f->edge && xp_skip_caught_up(job, f->edge))
@@ -263,8 +262,7 @@ static __always_inline int xp_piece(struct xp_ctx *ctx, struct xp_cursor *cur, _
 	to = xp_destination(cur, lane, f, e, job->at);
 	if (to == XP_NONE)
 		return -XP_R_NO_AREA;
-	memory = xp_umem_at(to, size);
-	if (!memory || xp_copy(ctx, job->from, memory, n))
+	if (xp_fetch(ctx, cur, lane, job->from, to, n))
 		return -XP_R_COPY;
 	if (ahead && (!e || xp_runs_add(e, first, first + n)))
 		return -XP_R_HOLES_FULL;

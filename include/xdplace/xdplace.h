@@ -60,11 +60,13 @@ struct xdplace_opts {
 	uint32_t flow_age_ms;	/* idle flows end after this [300000]; UINT32_MAX: never */
 	uint32_t closed_age_ms; /* entries of ended flows are kept so long [5000] */
 	uint32_t hole_age_ms;	/* holes are given up after this [10000]; UINT32_MAX: never */
-	bool no_checksum;	/* do not verify checksums: the NIC drops bad packets */
-	bool no_pickup;		/* only flows whose SYN is seen */
-	bool frames_xsk;	/* large whole packets of `take` rules go to AF_XDP sockets */
-	bool no_selftest;	/* skip the start-up self-test */
-	xdplace_log_fn log;	/* [none] */
+	uint32_t datagrams;	/* in fragments at a time, 1 .. 16384, shared by the lanes [256] */
+	uint32_t fragment_age_ms; /* those are given up after this [30000]; UINT32_MAX: never */
+	bool no_checksum;	  /* do not verify checksums: the NIC drops bad packets */
+	bool no_pickup;		  /* only flows whose SYN is seen */
+	bool frames_xsk;	  /* large whole packets of `take` rules go to AF_XDP sockets */
+	bool no_selftest;	  /* skip the start-up self-test */
+	xdplace_log_fn log;	  /* [none] */
 	void *log_arg;
 	enum xp_egress egress; /* place what interfaces send as well [XP_EGRESS_OFF] */
 };
@@ -159,11 +161,11 @@ int xdplace_check_interface(const char *ifname, enum xdplace_mode mode,
 /* ---- rule (xdplace-rule(3)) ---- */
 
 /*
- * RULE := [ tap | take ] [ stream | whole ] MATCH...
+ * RULE := [ tap | take ] [ stream | whole ] [ overlap first | overlap drop ] MATCH...
  * MATCH := ip | ip6 | tcp | udp | [ src | dst ] host ADDR | [ src | dst ] net ADDR/BITS
  *	  | [ src | dst ] port N[-M] | vlan [ID] | qinq [OUTER.INNER] | vxlan [VNI]
  *	  | geneve [VNI] | gre [KEY] | ipip | any
- * Default: tap stream. Without src or dst both directions match.
+ * Default: tap stream overlap drop. Without src or dst both directions match.
  * On a syntax error returns -EINVAL and sets *where to the offset of the fault in text.
  */
 int xdplace_rule_parse(const char *text, struct xp_rule *rule, size_t *where);

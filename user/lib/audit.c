@@ -299,6 +299,29 @@ static int count_flows(struct xdplace *ctx, uint8_t *held)
 	return err ? xp_fail(-err, "read the flows' areas: %s", strerror(-err)) : 0;
 }
 
+static int count_datagrams(struct xdplace *ctx, uint8_t *held)
+{
+	const struct xp_config *config = &ctx->config;
+	uint32_t i, k, n, first, total = config->datagrams * config->lanes;
+	struct xp_datagram *datagrams;
+	int err = 0;
+
+	datagrams = calloc(BATCH, sizeof(*datagrams));
+	if (!datagrams)
+		return xp_fail(ENOMEM, "no memory to read datagrams");
+	for (first = 0; first < total && !err; first += n) {
+		n = total - first < BATCH ? total - first : BATCH;
+		err = xp_map_read(ctx->map[XP_MAP_DATAGRAM], first, n, datagrams,
+				  sizeof(*datagrams));
+		for (i = 0; i < n && !err; i++)
+			for (k = 0; k < XP_DATAGRAM_AREAS; k++)
+				if (datagrams[i].slot[k])
+					count(held, config, datagrams[i].slot[k] - 1);
+	}
+	free(datagrams);
+	return err ? xp_fail(-err, "read the datagrams' areas: %s", strerror(-err)) : 0;
+}
+
 /* ---- audit ---- */
 
 /* Does a lane belong to another process? Areas that it keeps are known to that one alone. */
@@ -358,7 +381,8 @@ static int look(struct xdplace *ctx, struct account *account)
 	count_named(ctx, account);
 	memset(account->held, 0, ctx->config.areas);
 	count_lanes(&ctx->config, account);
-	return count_flows(ctx, account->held);
+	err = count_flows(ctx, account->held);
+	return err ? err : count_datagrams(ctx, account->held);
 }
 
 static bool strange(enum xdplace_area_state state)

@@ -88,6 +88,8 @@ static int size_maps(struct xdplace_bpf *skel, const struct xp_config *c)
 		{skel->maps.xp_flow, c->lanes * c->flows},
 		{skel->maps.xp_early, c->lanes * c->early},
 		{skel->maps.xp_areas, c->areas},
+		{skel->maps.xp_datagram, c->lanes * c->datagrams},
+		{skel->maps.xp_datagrams, c->lanes * c->datagrams},
 		{skel->maps.xp_reasons, c->lanes},
 		{skel->maps.xp_xsks, c->knobs & XP_KNOB_XSK ? XP_XSK_PLACES : 1},
 	};
@@ -154,6 +156,8 @@ static int keep_fds(struct xdplace *ctx, struct xdplace_bpf *skel)
 		[XP_MAP_FLOW] = skel->maps.xp_flow,
 		[XP_MAP_EARLY] = skel->maps.xp_early,
 		[XP_MAP_AREAS] = skel->maps.xp_areas,
+		[XP_MAP_DATAGRAM] = skel->maps.xp_datagram,
+		[XP_MAP_DATAGRAMS] = skel->maps.xp_datagrams,
 		[XP_MAP_RULES] = skel->maps.xp_rules,
 		[XP_MAP_SETTINGS] = skel->maps.xp_settings,
 		[XP_MAP_PORTS] = skel->maps.xp_ports,
@@ -302,6 +306,7 @@ static int check_elements(const struct xdplace *ctx)
 		{XP_MAP_CURSORS, sizeof(struct xp_cursor)},
 		{XP_MAP_FLOW, sizeof(struct xp_flow)},
 		{XP_MAP_EARLY, sizeof(struct xp_early)},
+		{XP_MAP_DATAGRAM, sizeof(struct xp_datagram)},
 		{XP_MAP_REASONS, sizeof(struct xp_counters)},
 	};
 	struct bpf_map_info info;

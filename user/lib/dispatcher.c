@@ -60,14 +60,24 @@ static int share_maps(const struct xdplace *ctx, struct xdplace_bpf *skel)
 		struct bpf_map *map;
 		enum xp_map which;
 	} shared[] = {
-		{skel->maps.xp_umem, XP_MAP_UMEM},	 {skel->maps.xp_lanes, XP_MAP_LANES},
-		{skel->maps.xp_ring, XP_MAP_RING},	 {skel->maps.xp_free, XP_MAP_FREE},
-		{skel->maps.xp_cursors, XP_MAP_CURSORS}, {skel->maps.xp_flows4, XP_MAP_FLOWS4},
-		{skel->maps.xp_flows6, XP_MAP_FLOWS6},	 {skel->maps.xp_flow, XP_MAP_FLOW},
-		{skel->maps.xp_early, XP_MAP_EARLY},	 {skel->maps.xp_areas, XP_MAP_AREAS},
-		{skel->maps.xp_rules, XP_MAP_RULES},	 {skel->maps.xp_settings, XP_MAP_SETTINGS},
-		{skel->maps.xp_ports, XP_MAP_PORTS},	 {skel->maps.xp_reasons, XP_MAP_REASONS},
-		{skel->maps.xp_events, XP_MAP_EVENTS},	 {skel->maps.xp_xsks, XP_MAP_XSKS},
+		{skel->maps.xp_umem, XP_MAP_UMEM},
+		{skel->maps.xp_lanes, XP_MAP_LANES},
+		{skel->maps.xp_ring, XP_MAP_RING},
+		{skel->maps.xp_free, XP_MAP_FREE},
+		{skel->maps.xp_cursors, XP_MAP_CURSORS},
+		{skel->maps.xp_flows4, XP_MAP_FLOWS4},
+		{skel->maps.xp_flows6, XP_MAP_FLOWS6},
+		{skel->maps.xp_flow, XP_MAP_FLOW},
+		{skel->maps.xp_early, XP_MAP_EARLY},
+		{skel->maps.xp_areas, XP_MAP_AREAS},
+		{skel->maps.xp_datagram, XP_MAP_DATAGRAM},
+		{skel->maps.xp_datagrams, XP_MAP_DATAGRAMS},
+		{skel->maps.xp_rules, XP_MAP_RULES},
+		{skel->maps.xp_settings, XP_MAP_SETTINGS},
+		{skel->maps.xp_ports, XP_MAP_PORTS},
+		{skel->maps.xp_reasons, XP_MAP_REASONS},
+		{skel->maps.xp_events, XP_MAP_EVENTS},
+		{skel->maps.xp_xsks, XP_MAP_XSKS},
 		{skel->maps.rodata, XP_MAP_CONFIG},
 	};
 	size_t i;

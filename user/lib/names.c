@@ -60,7 +60,7 @@ const char *xdplace_area_kind_name(enum xp_area_kind kind)
 		[XP_AREA_USER] = "user",     [XP_AREA_LANE] = "lane",
 		[XP_AREA_HEADER] = "header", [XP_AREA_HYBRID] = "hybrid",
 		[XP_AREA_FRAME] = "frame",   [XP_AREA_REASSEMBLY] = "re-assembly",
-		[XP_AREA_OWN] = "own",
+		[XP_AREA_OWN] = "own",	     [XP_AREA_DATAGRAM] = "datagram",
 	};
 
 	return NAME(names, kind);

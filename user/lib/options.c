@@ -24,6 +24,7 @@
 #define OWN_SHARE 2
 /* How much later than its acknowledgement a segment may be seen: it may be on another CPU. */
 #define ACKED_AGE_MS 100u
+#define XP_DATAGRAM_BYTES 65536u
 
 static bool power_of_two(uint64_t value)
 {
@@ -208,6 +209,27 @@ static int set_flows(struct xp_config *config, const struct xdplace_opts *opts)
 	return 0;
 }
 
+/*
+ * Those in fragments may hold a quarter of the areas; but one of the largest must be possible, if
+ * that leaves others as many.
+ */
+static int set_datagrams(struct xp_config *config, const struct xdplace_opts *opts)
+{
+	uint32_t datagrams = opts->datagrams ? opts->datagrams : 256;
+	uint32_t lane_areas = config->areas / config->lanes;
+	uint32_t largest = XP_DATAGRAM_BYTES >> config->area_shift;
+	int err;
+
+	err = check("datagrams", datagrams, 1, XP_MAX_DATAGRAMS, false);
+	if (err)
+		return err;
+	config->datagrams = share(datagrams, config->lanes, XP_MAX_DATAGRAMS);
+	config->datagram_areas = lane_areas / 4;
+	if (config->datagram_areas < largest)
+		config->datagram_areas = largest < lane_areas / 2 ? largest : lane_areas / 2;
+	return 0;
+}
+
 /* Ticks are compared by their difference in 32 bits: keep well within half of it. */
 static uint32_t ticks(uint32_t ms, uint32_t standard_ms, uint32_t tick_us)
 {
@@ -237,6 +259,8 @@ static void set_ages(struct xp_config *config, const struct xdplace_opts *opts)
 		config->flow_ticks = ticks(opts->flow_age_ms, 300000, tick);
 	if (opts->hole_age_ms != UINT32_MAX)
 		config->hole_ticks = ticks(opts->hole_age_ms, 10000, tick);
+	if (opts->fragment_age_ms != UINT32_MAX)
+		config->fragment_ticks = ticks(opts->fragment_age_ms, 30000, tick);
 	config->acked_ticks = ticks(0, ACKED_AGE_MS, tick);
 }
 
@@ -280,6 +304,8 @@ int xp_config_from_opts(struct xp_config *config, const struct xdplace_opts *opt
 		err = set_rings(config, opts);
 	if (!err)
 		err = set_flows(config, opts);
+	if (!err)
+		err = set_datagrams(config, opts);
 	if (!err)
 		err = set_program(config, opts);
 	set_ages(config, opts);
