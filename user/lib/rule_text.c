@@ -265,8 +265,26 @@ static int parse_match(struct rule_parser *p)
 	return 0;
 }
 
-/* [ tap | take ] [ stream | whole ]; afterwards the current word is the first match. */
-static void parse_verdict(struct rule_parser *p)
+/* [ overlap first | overlap drop ], for datagrams that come in fragments. */
+static int parse_overlap(struct rule_parser *p)
+{
+	struct xp_text *t = &p->text;
+
+	if (!xp_text_is(t, "overlap"))
+		return 0;
+	if (p->rule->flags & XP_RULE_WHOLE)
+		return xp_text_fault(t, t->word, "what is delivered whole is not put together");
+	xp_text_next(t);
+	if (xp_text_is(t, "first"))
+		p->rule->flags |= XP_RULE_OVERLAP;
+	else if (!xp_text_is(t, "drop"))
+		return xp_text_fault(t, t->word, "expected first or drop behind overlap");
+	xp_text_next(t);
+	return 0;
+}
+
+/* [ tap | take ] [ stream | whole ] and overlap; afterwards the current word is the first match. */
+static int parse_verdict(struct rule_parser *p)
 {
 	struct xp_text *t = &p->text;
 
@@ -282,6 +300,7 @@ static void parse_verdict(struct rule_parser *p)
 			p->rule->flags |= XP_RULE_WHOLE;
 		xp_text_next(t);
 	}
+	return parse_overlap(p);
 }
 
 static void swap_ends(struct xp_rule *rule)
@@ -324,7 +343,8 @@ int xdplace_rule_parse(const char *text, struct xp_rule *rule, size_t *where)
 	rule->sport_max = ANY_PORT;
 	rule->dport_max = ANY_PORT;
 	xp_text_begin(&p.text, "rule", text, where);
-	parse_verdict(&p);
+	if (parse_verdict(&p))
+		return -EINVAL;
 	if (!p.text.len)
 		return xp_text_fault(
 			&p.text, p.text.word,
@@ -357,6 +377,8 @@ static bool valid(const struct xp_rule *rule)
 	if (rule->verdict != XP_RULE_TAP && rule->verdict != XP_RULE_TAKE)
 		return false;
 	if (families == (XP_RULE_V4 | XP_RULE_V6) || rule->vnet_kind > XP_VNET_IPIP)
+		return false;
+	if (rule->flags & XP_RULE_OVERLAP && rule->flags & XP_RULE_WHOLE)
 		return false;
 	if (rule->proto && rule->proto != IPPROTO_TCP && rule->proto != IPPROTO_UDP)
 		return false;
@@ -427,8 +449,9 @@ int xdplace_rule_format(const struct xp_rule *rule, char *text, size_t size)
 	if (!valid(rule))
 		return xp_fail(EINVAL, "rule %u: its fields contradict each other", rule->id);
 	normalise(&r);
-	xp_out(&o, "%s %s", r.verdict == XP_RULE_TAKE ? "take" : "tap",
-	       r.flags & XP_RULE_WHOLE ? "whole" : "stream");
+	xp_out(&o, "%s %s%s", r.verdict == XP_RULE_TAKE ? "take" : "tap",
+	       r.flags & XP_RULE_WHOLE ? "whole" : "stream",
+	       r.flags & XP_RULE_OVERLAP ? " overlap first" : "");
 	before = o.len;
 	format_matches(&o, &r);
 	if (o.len == before)
