@@ -439,6 +439,47 @@ void packet_build(const struct packet *p, struct frame *f)
 	f->len += p->padding;
 }
 
+/* The outer packet of a tunnel has become shorter, too. */
+static void shorten_outer(const struct frame *f, struct frame *part)
+{
+	uint32_t ip = 14;
+
+	while (get16(f, ip - 2) == ETH_P_8021Q || get16(f, ip - 2) == ETH_P_8021AD)
+		ip += 4;
+	if (ip >= f->l3 || f->bytes[ip] >> 4 != 4)
+		return;
+	set16(part, ip + 2, part->len - ip);
+	sum_ip4(part, ip);
+	if (part->bytes[ip + 9] == IPPROTO_UDP)
+		set16(part, ip + 24, part->len - ip - 20);
+}
+
+void packet_cut(const struct frame *f, uint32_t at, uint32_t bytes, int more, uint32_t id,
+		struct frame *part)
+{
+	uint32_t ip = f->l3;
+
+	part->len = 0;
+	put(part, f->bytes, f->l4);
+	part->l3 = ip;
+	if (f->bytes[ip] >> 4 == 6) {
+		put8(part, f->bytes[ip + 6]);
+		put8(part, 0);
+		put16(part, at | !!more);
+		put32(part, id);
+		part->bytes[ip + 6] = IPPROTO_FRAGMENT;
+	} else {
+		set16(part, ip + 4, id);
+		set16(part, ip + 6, at / 8 | (more ? 0x2000 : 0));
+	}
+	part->l4 = part->len;
+	part->headers = part->len + (at ? 0 : f->headers - f->l4);
+	put(part, f->bytes + f->l4 + at, bytes);
+	part->payload = part->len - part->headers;
+	end_ip(part, ip);
+	shorten_outer(f, part);
+}
+
 int packet_same_flow(const struct packet *a, const struct packet *b)
 {
 	return a->udp == b->udp && a->v6 == b->v6 && a->reverse == b->reverse &&

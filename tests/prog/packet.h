@@ -88,10 +88,17 @@ struct frame {
 	uint32_t l4;	  /* offset of her TCP or UDP header */
 	uint32_t headers; /* offset of the payload */
 	uint32_t payload;
-	uint8_t bytes[FRAME_MAX + 1];
+	uint8_t bytes[FRAME_MAX + 1 +
+		      256]; /* the longest datagram, with headers, before it is cut */
 };
 
 void packet_build(const struct packet *p, struct frame *f);
+/*
+ * A fragment of it: bytes [at, at + bytes) of what alice's IP header carries, beginning with her
+ * TCP or UDP header. Tunnels are those over IPv4.
+ */
+void packet_cut(const struct frame *f, uint32_t at, uint32_t bytes, int more, uint32_t id,
+		struct frame *part);
 /* The byte of the packet's stream at a sequence number. */
 uint8_t packet_byte(const struct packet *p, uint32_t seq);
 /* Two packets have the same key and direction. */

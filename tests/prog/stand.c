@@ -335,7 +335,8 @@ static void check_bytes(const struct stream *s, const struct xp_completion *c, u
 	p.salt = salt;
 	for (i = 0; i < c->data_len; i++) {
 		place = place_of(c, i);
-		if ((place & (area_size() - 1)) == ((c->offset + i) & (area_size() - 1)) &&
+		if ((stand.moved ||
+		     (place & (area_size() - 1)) == ((c->offset + i) & (area_size() - 1))) &&
 		    (s->any_salt ||
 		     stand.umem[place] == packet_byte(&p, s->isn + (uint32_t)c->offset + i)))
 			continue;
@@ -445,6 +446,8 @@ static void check_release(const struct xp_completion *c)
 	uint64_t own = (uint64_t)stand.ctx->layout.own << stand.config->area_shift;
 
 	if (c->flags & (XP_GAP | XP_FRAME) || !c->data_len || !in_sequence_op(c->opcode))
+		return;
+	if (stand.moved) /* whole areas, or parts of them: the audit tells */
 		return;
 	if (c->data >= own) {
 		ck_assert_msg(!(c->flags & XP_RELEASE_DATA), "%s: own area released", where());
@@ -746,11 +749,16 @@ void stand_known(uint32_t handle, const struct packet *p)
 	stream_new(handle, p);
 }
 
-int stand_feed(uint32_t lane, const struct packet *p)
+void stand_of(const struct packet *p)
 {
 	remember_start(p);
 	stand.salt = p->salt;
 	stand.last = *p;
+}
+
+int stand_feed(uint32_t lane, const struct packet *p)
+{
+	stand_of(p);
 	packet_build(p, &frame);
 	return stand_feed_frame(lane, frame.bytes, frame.len);
 }

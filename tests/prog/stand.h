@@ -112,6 +112,7 @@ struct stand {
 	uint8_t salt;	      /* of the packet fed last */
 	struct packet last;
 	struct xp_counters before; /* counters when the test began */
+	bool moved;		   /* datagrams lie where their fragments were placed */
 	bool own_used;		   /* own areas are written to on purpose */
 	bool broken;		   /* user space did harm to itself: no audit, no sums */
 	const char *where;	   /* table and row, for messages */
@@ -141,6 +142,8 @@ void stand_table(const char *name, const struct step *steps, size_t count);
 
 /* Run without looking at what comes of it; returns the action. */
 int stand_feed(uint32_t lane, const struct packet *p);
+/* What comes now, in frames of the test's own, is of this packet. */
+void stand_of(const struct packet *p);
 int stand_feed_frame(uint32_t lane, const void *bytes, size_t len);
 /* Look at completions as far as every stream's order and bytes go; release them. Returns how many.
  */

@@ -13,6 +13,7 @@
 	X(holes)                                                                                   \
 	X(areas)                                                                                   \
 	X(udp)                                                                                     \
+	X(fragment)                                                                                \
 	X(checksum)                                                                                \
 	X(rules)                                                                                   \
 	X(table)                                                                                   \
