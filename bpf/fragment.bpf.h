@@ -16,8 +16,6 @@
 #include "stream.bpf.h"
 #include "verdict.bpf.h"
 
-/* Completions that a fragment may need besides those of its datagram (XP_SLOW_ROOM). */
-#define XP_PART_ROOM 128u
 #define XP_PART_EVICTIONS 32 /* datagrams given up for one fragment at most */
 
 /* ---- the end of a datagram ---- */
@@ -385,7 +383,7 @@ static __always_inline __u32 xp_part_area(struct xp_cursor *cur, __u32 lane, str
 
 	if (*slot)
 		return *slot;
-	area = xp_take_area(cur, lane, XP_AREA(XP_AREA_DATAGRAM, cur->part.datagram));
+	area = xp_take_area(cur, lane, XP_AREA(XP_AREA_DATAGRAM, cur->part.datagram), 0);
 	if (area == XP_NONE)
 		return 0;
 	*slot = area + 1;
@@ -422,7 +420,6 @@ __attribute__((noinline)) int xp_part_piece(struct xp_ctx *ctx, __u32 lane)
 	if (!area)
 		return XP_R_NO_AREA;
 	to = ((area - 1) << xp_config.area_shift) + (from & (size - 1));
-	xp_opaque(to); /* or its bounds would be shown of another register than the one used */
 	memory = xp_umem_at(to, size);
 	if (!memory || xp_copy(ctx, p->base + from - p->at, memory, end - from))
 		return XP_R_COPY;

@@ -25,7 +25,11 @@ static __always_inline char *xp_umem_at(__u32 offset, __u32 size)
 	if (!base)
 		return NULL;
 	xp_opaque(base); /* no arithmetic before the test: 6.1 refuses it */
-	/* Never true: the last area of a bank is a guard. The verifier does not know. */
+	/*
+	 * Never true: the last area of a bank is a guard. The verifier does not know, and has to
+	 * see it of the very register that is added.
+	 */
+	xp_opaque(in_bank);
 	if (in_bank > bank_bytes - size)
 		return NULL;
 	return base + in_bank;

@@ -54,6 +54,7 @@
 #define XP_MAX_THRESHOLD 2048u
 #define XP_FREE_GROUP 4u  /* free areas that are read at once: one cache line */
 #define XP_SLOW_ROOM 720u /* completions that the rarest packet may need at most */
+#define XP_PART_ROOM 128u /* more of them: the rarest fragment */
 
 /*
  * Op-codes: what was decided for a packet. X(NAME, name, meaning)

@@ -83,6 +83,30 @@ START_TEST(options_banks)
 }
 END_TEST
 
+/* What fragments may hold: a quarter of the memory, but one of the longest datagrams. [R14] */
+START_TEST(options_datagrams)
+{
+	struct xdplace_opts opts = standard();
+	struct xp_config c;
+
+	opts.lanes = 4;
+	c = made(&opts);
+	ck_assert_uint_eq(c.datagrams, 64);
+	ck_assert_uint_eq(c.datagram_areas, c.areas / 4 / 4);
+	opts.umem_size = 1 << 20;
+	opts.lanes = 8;
+	c = made(&opts);
+	ck_assert_uint_eq(c.datagram_areas, 16);
+	opts.datagrams = 1;
+	c = made(&opts);
+	ck_assert_uint_eq(c.datagrams, 1);
+	opts.fragment_age_ms = UINT32_MAX;
+	ck_assert_uint_gt(c.fragment_ticks, 0);
+	c = made(&opts);
+	ck_assert_uint_eq(c.fragment_ticks, 0);
+}
+END_TEST
+
 START_TEST(options_never_age)
 {
 	struct xdplace_opts opts = standard();
@@ -363,6 +387,7 @@ Suite *suite_lib(void)
 	tcase_add_test(options, options_defaults);
 	tcase_add_test(options, options_lanes_are_cpus);
 	tcase_add_test(options, options_banks);
+	tcase_add_test(options, options_datagrams);
 	tcase_add_test(options, options_never_age);
 	tcase_add_test(options, options_flows_of_all_lanes_fit_a_handle);
 	tcase_add_test(options, options_own_areas_before_the_guard);

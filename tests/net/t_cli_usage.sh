@@ -205,6 +205,8 @@ bad_values()
 	bad_value flow_age_word "a time is wanted" --flow-age soon
 	bad_value flow_age_unit "a time is wanted" --flow-age 5y
 	bad_value hole_age_zero "must be 1ms to" --hole-age 0
+	bad_value fragment_age_zero "must be 1ms to" --fragment-age 0
+	bad_value datagrams_beyond "must be 1 .. 16384" --datagrams 16385
 	bad_value closed_age_long "must be 1ms to" --closed-age 99999h
 	bad_value protocol_unknown "no protocol 'sctp'" --protocols tcp,sctp
 	bad_value protocol_empty "list is empty" --protocols ,

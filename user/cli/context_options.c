@@ -27,6 +27,8 @@ enum option_key {
 	KEY_FLOW_AGE,
 	KEY_CLOSED_AGE,
 	KEY_HOLE_AGE,
+	KEY_DATAGRAMS,
+	KEY_FRAGMENT_AGE,
 	KEY_NO_CHECKSUM,
 	KEY_NO_PICKUP,
 	KEY_NO_SELFTEST,
@@ -54,6 +56,8 @@ static const struct cli_option context_list[] = {
 	{"flow-age", KEY_FLOW_AGE, "TIME", "idle connections end after this, or never (300s)"},
 	{"closed-age", KEY_CLOSED_AGE, "TIME", "entries of ended ones are kept so long (5s)"},
 	{"hole-age", KEY_HOLE_AGE, "TIME", "holes are given up after this, or never (10s)"},
+	{"datagrams", KEY_DATAGRAMS, "N", "in fragments at a time, 1 to 16384 (256)"},
+	{"fragment-age", KEY_FRAGMENT_AGE, "TIME", "those are given up after this, or never (30s)"},
 	{"no-checksum", KEY_NO_CHECKSUM, NULL, "do not verify: the NIC drops bad packets"},
 	{"no-pickup", KEY_NO_PICKUP, NULL, "only connections whose SYN is seen"},
 	{"no-selftest", KEY_NO_SELFTEST, NULL, "skip the test of memory and program at the start"},
@@ -177,6 +181,9 @@ static void set_count(struct xdplace_opts *open, int key, const char *argument)
 	case KEY_HOT:
 		open->hot = size32("--hot", argument);
 		break;
+	case KEY_DATAGRAMS:
+		open->datagrams = size32("--datagrams", argument);
+		break;
 	}
 }
 
@@ -191,6 +198,9 @@ static void set_age(struct xdplace_opts *open, int key, const char *argument)
 		break;
 	case KEY_HOLE_AGE:
 		open->hole_age_ms = cli_age("--hole-age", argument);
+		break;
+	case KEY_FRAGMENT_AGE:
+		open->fragment_age_ms = cli_age("--fragment-age", argument);
 		break;
 	}
 }

@@ -164,7 +164,7 @@ int follow_read(struct follow *follow, struct capture *capture, const char *path
 	reading.mend = mend_new();
 	if (!reading.mend)
 		return cli_errno(-ENOMEM, "start");
-	reading.batch = xdplace_config(follow->ctx)->ring / XP_SLOW_ROOM;
+	reading.batch = xdplace_config(follow->ctx)->ring / (XP_SLOW_ROOM + XP_PART_ROOM);
 	reading.start_ms = follow_now_ms();
 	follow->progress = isatty(STDERR_FILENO);
 	code = read_all(&reading);

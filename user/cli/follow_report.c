@@ -191,9 +191,10 @@ static const struct {
 	enum xp_reason reason;
 	const char *more;
 } shortages[] = {
-	{XP_R_RING_FULL, "--ring"},    {XP_R_NO_AREA, "--umem-size"}, {XP_R_EARLY_FULL, "--early"},
-	{XP_R_HOLES_FULL, NULL},       {XP_R_REPLACED, NULL},	      {XP_R_LANE_BUSY, NULL},
-	{XP_R_GAP_WINDOW, "--window"},
+	{XP_R_RING_FULL, "--ring"},    {XP_R_NO_AREA, "--umem-size"},
+	{XP_R_EARLY_FULL, "--early"},  {XP_R_HOLES_FULL, NULL},
+	{XP_R_REPLACED, NULL},	       {XP_R_LANE_BUSY, NULL},
+	{XP_R_GAP_WINDOW, "--window"}, {XP_R_FRAG_FULL, "--datagrams"},
 };
 
 static uint64_t reason_count(const struct xp_counters *counters, unsigned reason)

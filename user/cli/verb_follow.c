@@ -249,6 +249,8 @@ static void capture_defaults(struct xdplace_opts *open)
 		open->flow_age_ms = UINT32_MAX;
 	if (!open->hole_age_ms)
 		open->hole_age_ms = UINT32_MAX;
+	if (!open->fragment_age_ms)
+		open->fragment_age_ms = UINT32_MAX;
 }
 
 static struct xdplace *open_context(struct follow_options *options, struct context_options *context,
