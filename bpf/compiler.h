@@ -7,9 +7,9 @@
 
 #include <linux/types.h>
 
-#ifndef __always_inline
+/* Some of the kernel's headers (linux/stddef.h) define it as a mere request. */
+#undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
-#endif
 
 /*
  * Keeps the compiler from reasoning about a value across this point, so that the verifier sees

@@ -39,14 +39,17 @@ __attribute__((noinline)) int xp_parse_any(struct xp_ctx *ctx, struct xp_packet 
 static __always_inline int xp_read(struct xp_ctx *ctx, struct xp_packet *p)
 {
 	const void *data = xp_ctx_data(ctx), *end = xp_ctx_end(ctx);
-	int r;
+	int r, more;
 
 	if (!xp_parse_plain(data, end, xp_config.protocols, p))
 		return xp_ctx_complete(ctx, p);
 	__builtin_memset(p, 0, sizeof(*p));
 	r = xp_parse_any(ctx, p);
-	if (!r)
-		r = xp_ctx_complete(ctx, p);
+	if (r && r != -XP_R_IP_FRAGMENT)
+		return r;
+	more = xp_ctx_complete(ctx, p);
+	if (more)
+		return more;
 	return r ? r : 1;
 }
 
@@ -87,8 +90,7 @@ __attribute__((noinline)) int xp_move(struct xp_ctx *ctx, __u32 from, __u32 lane
 	return f && xp_key_equal(&f->key, &home->packet.key, home->packet.v6);
 }
 
-/* A fragment in the lane of its arrival; the last of its datagram to come goes on with all of it.
- */
+/* A fragment, in the lane of its arrival. The last of a datagram goes on with all of it. */
 static __always_inline int xp_fragmented(struct xp_ctx *ctx, __u32 lane)
 {
 	struct xp_datagram *d;

@@ -30,7 +30,7 @@ static __always_inline int xp_seen(const struct __sk_buff *ctx)
 }
 
 /* A function of its own, so that the loop over datagrams is verified once. */
-__attribute__((noinline)) int xp_datagram(struct __sk_buff *ctx)
+__attribute__((noinline)) int xp_one_packet(struct __sk_buff *ctx)
 {
 	return xp_packet(ctx);
 }
@@ -51,7 +51,7 @@ int xdplace_egress(struct __sk_buff *ctx)
 		ctx->cb[i] = 0;
 	}
 	for (i = 0; i < XP_MAX_SEGMENTS; i++) {
-		xp_datagram(ctx);
+		xp_one_packet(ctx);
 		if (!xp_ctx_next(ctx))
 			break;
 	}
