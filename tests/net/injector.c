@@ -143,7 +143,7 @@ static void send_frame(struct direction *d, const uint8_t *byte, uint32_t len)
 		d->refused++;
 }
 
-/* Offset of the TCP or UDP header, 0 if there is none to damage. */
+/* Offset of what TCP or UDP sent, also of a fragment of it; 0: nothing to damage. */
 static uint32_t l4_offset(const struct frame *f)
 {
 	const uint8_t *ip = f->byte + sizeof(struct ether_header);
@@ -160,6 +160,10 @@ static uint32_t l4_offset(const struct frame *f)
 	} else if (type == ETHERTYPE_IPV6) {
 		proto = ip[6];
 		at += 40;
+		if (proto == IPPROTO_FRAGMENT && len > at + 8) {
+			proto = ip[40];
+			at += 8;
+		}
 	} else {
 		return 0;
 	}

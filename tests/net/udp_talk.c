@@ -23,7 +23,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 
-#define LARGEST 9000
+#define LARGEST 65000
 
 struct request {
 	uint32_t number, count, size;
