@@ -176,7 +176,7 @@ static __always_inline int xp_datagram_aged(const struct xp_datagram *d)
 }
 
 /* Give up the lane's oldest datagram if that has aged: 1 done, 0 it has not. */
-__attribute__((noinline)) int xp_age_datagram(__u32 lane)
+static __always_inline int xp_age_datagram(__u32 lane)
 {
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	struct xp_datagram *d;
