@@ -193,6 +193,11 @@ _Static_assert(sizeof(struct xp_counters) == 8 * (XP_OPCODE_COUNT + XP_REASON_CO
  * a consumer that reads only those sees the stream in order. EARLY tells of bytes ahead of their
  * turn; they come again, flagged XP_CAUGHT_UP, when the hole before them is filled or given up.
  *
+ * FRAGMENT, of no flow, tells where a fragment was placed; `offset` is that in its datagram. When
+ * that is whole, its payload is told as one packet: UDP at those very places, which need not be
+ * `offset` modulo the area size, all but the last completion with XP_MORE. FRAGMENT without data
+ * hands over areas; its reason says what became of the datagram.
+ *
  * Data begin at `data` and run to the end of that area; what is left begins at `data2`, always
  * the start of an area. Areas are named by the byte offset of the data in the UMEM; the area's
  * index is offset >> area_shift. `data2` may name an area without holding data of this packet,
