@@ -245,7 +245,8 @@ static __always_inline __u32 xp_part_match(const struct xp_packet *p)
 	f = xp_flow_of(xp_handle_of(&p->key, p->v6));
 	if (!f)
 		return match;
-	return (match & XP_MATCH_OVERLAP) | (f->flags & XP_FLOW_TAKE ? XP_RULE_TAKE : XP_RULE_TAP);
+	return (match & ~(XP_MATCH_VERDICT | XP_MATCH_WHOLE)) |
+	       (f->flags & XP_FLOW_TAKE ? XP_RULE_TAKE : XP_RULE_TAP);
 }
 
 /* What keeps a fragment from being put together with others, as far as a rule has to do with it. */
@@ -253,7 +254,8 @@ static __always_inline __u32 xp_part_refused(const struct xp_packet *p, __u32 ma
 {
 	if (!(match & XP_MATCH_VERDICT))
 		return XP_R_NO_RULE;
-	if (match & XP_MATCH_WHOLE || p->fragment & XP_PART_TUNNEL)
+	/* What else a rule may ask for does not know datagrams in the UMEM (xp_fetch()). */
+	if (match & ~(XP_MATCH_VERDICT | XP_MATCH_OVERLAP) || p->fragment & XP_PART_TUNNEL)
 		return XP_R_IP_FRAGMENT;
 	return XP_R_OK;
 }
@@ -328,7 +330,7 @@ __attribute__((noinline)) int xp_part_admit(struct xp_ctx *ctx, __u32 lane)
 	if (!d) {
 		fault = xp_part_refused(p, match);
 		/* A tunnel's first fragment has to be remembered for the others. */
-		if (fault == XP_R_NO_RULE || match & XP_MATCH_WHOLE)
+		if (fault == XP_R_NO_RULE || (fault && !(p->fragment & XP_PART_TUNNEL)))
 			return fault;
 		r = xp_datagram_new(lane);
 		if (r < 0)
