@@ -759,7 +759,8 @@ START_TEST(own_area)
 	feed_all(&p, 1480);
 	told(&p, 50000);
 	for (i = 0; i < 50000; i++)
-		ck_assert_uint_eq(stand.umem[own.own_address + i], packet_byte(&p, i));
+		if (stand.umem[own.own_address + i] != packet_byte(&p, i))
+			ck_abort_msg("wrong byte at %u of the own area", i);
 }
 END_TEST
 
