@@ -9,7 +9,7 @@
 #   client 10.77.0.2 fd77::2, server 10.77.0.1 fd77::1; placement happens on c0 unless said
 #   otherwise, so that what the server sends is what gets placed.
 #
-# In:  BUILD, the build directory.
+# In:  BUILD, the build directory; XPT_SLOW, by which limits of time are multiplied [1].
 # Out: lines "ok NAME [R1 R2]", "not ok NAME [R1]: why", "skip NAME [R1]: why".
 # Promises: everything made here carries the prefix xpt-PID (namespaces, contexts, pins,
 # directories) and is gone when the test ends, also by signal; what a killed test left behind is
@@ -28,6 +28,9 @@ TOOLS=$BUILD/tests
 XDPLACE=${XDPLACE:-$BUILD/xdplace}
 export LC_ALL=C
 export PATH=$PATH:/usr/sbin:/sbin
+
+# How many times slower than usual this machine may be: an emulated one is.
+SLOW=${XPT_SLOW:-1}
 
 PREFIX=xpt-$$
 CONTEXT=$PREFIX
@@ -161,7 +164,7 @@ runs()
 # NAME [SIGNAL [SECONDS]]: end it, wait, return its exit status; 124 if it had to be killed.
 stop()
 {
-	local pid=${PIDS[$1]:-} signal=${2:-TERM} tenths=$((10 * ${3:-30})) killed='' status
+	local pid=${PIDS[$1]:-} signal=${2:-TERM} tenths=$((10 * SLOW * ${3:-30})) killed='' status
 
 	[ -n "$pid" ] || return 0
 	unset "PIDS[$1]"
@@ -194,7 +197,7 @@ stop_all()
 # SECONDS COMMAND...: try until it succeeds.
 wait_for()
 {
-	local tenths=$((10 * $1))
+	local tenths=$((10 * SLOW * $1))
 
 	shift
 	until "$@" >/dev/null 2>&1; do
@@ -206,7 +209,7 @@ wait_for()
 # NAME SECONDS COMMAND...: the same, but give up when NAME has ended.
 wait_ready()
 {
-	local name=$1 tenths=$((10 * $2))
+	local name=$1 tenths=$((10 * SLOW * $2))
 
 	shift 2
 	until "$@" >/dev/null 2>&1; do

@@ -28,7 +28,7 @@ refused()
 	local want=$1 pattern=$2 code
 
 	shift 2
-	timeout 20 nsenter --net="/run/netns/$PREFIX-client" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null
+	timeout $((20 * SLOW)) nsenter --net="/run/netns/$PREFIX-client" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null
 	code=$?
 	[ $code -eq "$want" ] ||
 		no "${*##*/}: exit code $code, not $want: $(tail -n 2 "$WORK/err")" || return
@@ -176,7 +176,7 @@ disk_full()
 	spawn_in f client "$XDPLACE" follow -n "$CONTEXT" -o "/tmp/$PREFIX/small/d" --json \
 		--rule "tap tcp src port $PORT" c0
 	wait_ready f 15 has_program client c0 || no "follow: $(cat "$WORK/f.err")" || return
-	in_ns client curl -sS -m 20 --limit-rate 60M "http://$SERVER4:$PORT/f" |
+	in_ns client curl -sS -m $((20 * SLOW)) --limit-rate 60M "http://$SERVER4:$PORT/f" |
 		cmp - "$WORK/www/f" || no "the kernel's connection was disturbed" || return
 	wait_for 10 ended f || no "follow goes on without a disk" || return
 	wait "${PIDS[f]}"

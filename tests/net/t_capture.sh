@@ -43,7 +43,7 @@ fetch_all()
 		printf 'url = "http://%s:%d/f%d"\noutput = "%s"\n' "$(bracketed "$1")" $PORT \
 			$((i % 2)) "$WORK/got/$i"
 	done >"$WORK/urls"
-	in_ns client curl -sS --no-progress-meter -i -m 30 -Z --parallel-max $CONNECTIONS \
+	in_ns client curl -sS --no-progress-meter -i -m $((30 * SLOW)) -Z --parallel-max $CONNECTIONS \
 		--parallel-immediate -w '%{filename_effective} %{local_port}\n' -K "$WORK/urls" \
 		>"$WORK/ports" || no "curl failed"
 }

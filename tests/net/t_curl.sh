@@ -27,7 +27,7 @@ single()
 	topology_direct && http_start $PORT || return
 	follow_start f client c0 "$1" "tap tcp src port $PORT" || return
 	# A tap does not slow the sender down: leave the consumer a chance on a small machine.
-	delivered=$(in_ns client curl -sS --local-port 40001 -m 60 --limit-rate 100M \
+	delivered=$(in_ns client curl -sS --local-port 40001 -m $((60 * SLOW)) --limit-rate 100M \
 		"http://$(bracketed "$2"):$PORT/$3" | sha256)
 	follow_stop f client c0 || return
 	[ "$delivered" = "${HASH[$3]}" ] || no "curl's own copy differs" || return
@@ -60,7 +60,7 @@ parallel()
 	done >"$WORK/urls"
 	rm -rf "${WORK:?}/got"
 	mkdir "$WORK/got"
-	in_ns client curl -sS --no-progress-meter -m 60 -Z --parallel-max $PARALLEL --parallel-immediate \
+	in_ns client curl -sS --no-progress-meter -m $((60 * SLOW)) -Z --parallel-max $PARALLEL --parallel-immediate \
 		-K "$WORK/urls" || no "curl failed" || return
 	follow_stop f client c0 || return
 	for ((i = 0; i < PARALLEL; i++)); do

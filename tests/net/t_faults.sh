@@ -51,7 +51,7 @@ fetch_all()
 		printf 'url = "http://%s:%d/%s"\noutput = "%s"\n' "$(bracketed "$1")" $PORT \
 			"f$((i % 4))" "$WORK/got/$i"
 	done >"$WORK/urls"
-	in_ns client curl -sS --no-progress-meter -i -m 40 -Z --parallel-max $CONNECTIONS --parallel-immediate \
+	in_ns client curl -sS --no-progress-meter -i -m $((40 * SLOW)) -Z --parallel-max $CONNECTIONS --parallel-immediate \
 		-w '%{filename_effective} %{local_port}\n' -K "$WORK/urls" >"$WORK/ports" ||
 		no "curl failed"
 }
@@ -135,7 +135,7 @@ stalled()
 	topology_direct && http_start $PORT || return
 	follow_start f client c0 "$1" "tap tcp src port $PORT" --umem-size 16M --ring 4096 \
 		--hole-age 1s || return
-	spawn_in fetch client curl -sS -i -m 40 --local-port 40004 --limit-rate 30M \
+	spawn_in fetch client curl -sS -i -m $((40 * SLOW)) --local-port 40004 --limit-rate 30M \
 		-o "$WORK/got0" "http://$SERVER4:$PORT/large"
 	sleep 0.5
 	kill -STOP "${PIDS[f]}"

@@ -24,7 +24,7 @@ download()
 	local key
 
 	http_start $PORT && follow_start f client c0 "$1" "tap tcp src port $PORT" || return
-	in_ns client curl -sS -i -m 40 --local-port 40001 -o "$WORK/got" \
+	in_ns client curl -sS -i -m $((40 * SLOW)) --local-port 40001 -o "$WORK/got" \
 		"http://$(bracketed "$2"):$PORT/$3" || no "curl failed" || return
 	follow_stop f client c0 && were_large || return
 	"$TOOLS/same" -b "$WORK/got" "$WORK/www/$3" || no "curl's own copy differs" || return

@@ -38,7 +38,7 @@ own()
 	rm -rf "${WORK:?}/f"
 	mkdir "$WORK/f"
 	spawn_in f client "$XDPLACE" follow -n "$CONTEXT" -o "$WORK/f" --json
-	in_ns client curl -sS -i -m 20 --local-port $LOCAL -o "$WORK/got" \
+	in_ns client curl -sS -i -m $((20 * SLOW)) --local-port $LOCAL -o "$WORK/got" \
 		"http://$SERVER4:$PORT/$2" || no "curl failed" || return
 	wait_for 10 test -s "$WORK/f.out"
 	stop f INT || no "follow: exit status $?: $(cat "$WORK/f.err")" || return

@@ -31,7 +31,7 @@ fetches_start()
 	local i
 
 	for ((i = 0; i < FETCHES; i++)); do
-		spawn_in "fetch$i" client curl -sS -i -m 50 --limit-rate "$1" -o "$WORK/got$i" \
+		spawn_in "fetch$i" client curl -sS -i -m $((50 * SLOW)) --limit-rate "$1" -o "$WORK/got$i" \
 			"http://$(bracketed $((4 + i % 2 * 2))):$PORT/f$i"
 	done
 }
@@ -130,7 +130,7 @@ follow_pinned()
 	mkdir "$WORK/followed"
 	spawn_in f client "$XDPLACE" follow -n "$CONTEXT" -o "$WORK/followed" --json
 	sleep 0.3
-	in_ns client curl -sS -i -m 20 --local-port 40005 -o "$WORK/got0" \
+	in_ns client curl -sS -i -m $((20 * SLOW)) --local-port 40005 -o "$WORK/got0" \
 		"http://$SERVER4:$PORT/f0" || no "curl failed" || return
 	wait_for 5 jq -e . "$WORK/f.out"
 	stop f INT || no "follow: exit status $?: $(cat "$WORK/f.err")" || return

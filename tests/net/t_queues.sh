@@ -28,7 +28,7 @@ fetch_all()
 		printf 'url = "http://10.%s.0.1:%d/f%d"\noutput = "%s"\n' "${nets[i % $#]}" $PORT \
 			$((i % 3)) "$WORK/got/$i"
 	done >"$WORK/urls"
-	in_ns client curl -sS --no-progress-meter -i -m 40 -Z --parallel-max $FETCHES --parallel-immediate \
+	in_ns client curl -sS --no-progress-meter -i -m $((40 * SLOW)) -Z --parallel-max $FETCHES --parallel-immediate \
 		-w '%{filename_effective} tcp_%{remote_ip}_%{remote_port}-%{local_ip}_%{local_port}\n' \
 		-K "$WORK/urls" >"$WORK/keys" || no "curl failed"
 }
@@ -151,7 +151,7 @@ moving()
 	spawn_in move server bash -c 'while :; do for net in 78 77; do
 		ip route replace 10.99.0.2/32 via 10.$net.0.2 src 10.99.0.1 || exit
 		sleep 0.03; done; done'
-	in_ns client curl -sS -i -m 40 --interface 10.99.0.2 --local-port 40001 --limit-rate 80M \
+	in_ns client curl -sS -i -m $((40 * SLOW)) --interface 10.99.0.2 --local-port 40001 --limit-rate 80M \
 		-o "$WORK/got0" "http://10.99.0.1:$PORT/large" || no "curl failed" || return
 	received=$(ip -n "$PREFIX-client" -j -s link show c1 | jq '.[0].stats64.rx.bytes')
 	stop move

@@ -46,7 +46,7 @@ download()
 	flip_cpus
 	before=$(handed_over)
 	for ((i = 0; i < FETCHES; i++)); do
-		spawn_in "fetch$i" client curl -sS -i -m 40 --local-port $((40010 + i)) --limit-rate 25M \
+		spawn_in "fetch$i" client curl -sS -i -m $((40 * SLOW)) --local-port $((40010 + i)) --limit-rate 25M \
 			-o "$WORK/got$i" "http://$(bracketed "$1"):$PORT/f"
 	done
 	for ((i = 0; i < FETCHES; i++)); do

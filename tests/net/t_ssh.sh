@@ -61,7 +61,7 @@ session()
 
 	topology_direct && sshd_start && relay_start || return
 	follow_start f client c0 "$1" "tap tcp src port $PORT" || return
-	type_slowly | in_ns client timeout 20 ssh "$3" -F none -i "$WORK/user" -p $PORT \
+	type_slowly | in_ns client timeout $((20 * SLOW)) ssh "$3" -F none -i "$WORK/user" -p $PORT \
 		-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR \
 		-o BatchMode=yes -o BindAddress="$(client_of "$2")" "root@$(server_of "$2")" \
 		>"$WORK/session" 2>"$WORK/ssh.err"

@@ -60,7 +60,7 @@ inside()
 	http_start $PORT && follow_start f client c0 "$mode" "$rule" --rule "tap tcp src port $PORT" ||
 		return
 	for network in 78 77; do
-		in_ns client curl -sS -i -m 20 --local-port 40001 -o "$WORK/got$network" \
+		in_ns client curl -sS -i -m $((20 * SLOW)) --local-port 40001 -o "$WORK/got$network" \
 			"http://10.$network.0.1:$PORT/f" || no "curl failed" || return
 	done
 	follow_stop f client c0 && no_gaps f || return
