@@ -1,41 +1,70 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# kernels.sh - try xdplace on Debian's kernels, in virtual machines.
+# kernels.sh - try xdplace on Debian's kernels and on QEMU's network cards, in virtual machines.
 #
-# usage: kernels.sh [-v] [-b BUILD] [-t TEST,TEST...] [-s SHAPE,SHAPE...] [KERNEL...]
-#	-v  the whole console		BUILD	directory with what was built [build]
-#	TEST	function test_TEST of tests/kernels/guest.sh [all of them, in order]
-#	SHAPE	configuration that load_object knows [all of them]
-#	KERNEL	6.1 or 6.12 [both]
+# usage: kernels.sh [-qvw] [-b BUILD] [-t TEST,TEST...] [-n NET,NET...] [-s SHAPE,SHAPE...] [KERNEL...]
+#	-q  quick: a little of everything that matters on each of the generic kernels
+#	-v  the whole console	-w  write the table of README.md anew from what was seen
+#	BUILD	directory with what was built [build]
+#	TEST	function test_TEST of tests/kernels/guest.sh [what the kernel's row in KERNELS says]
+#	NET	test of tests/net that `net` runs there, without its t_ [those of NETS]
+#	SHAPE	configuration that load_object knows [all of them; default, lanes2, xsk for cloud and rt]
+#	KERNEL	6.1-generic 6.1-cloud 6.1-rt 6.12-generic 6.12-cloud [all]; 6.1, 6.12: the cloud kernels
 #
-# In: a Debian 12 machine with qemu-system-x86, busybox-static and cpio. Kernel packages come from
-# the mirrors that this machine's apt is configured for, and are kept in
-# ${XDG_CACHE_HOME:-~/.cache}/xdplace; nothing is installed.
-# Out: lines "ok KERNEL NAME", "not ok KERNEL NAME", "skip KERNEL NAME: WHY", the whole console in
-# BUILD/kernels/KERNEL.log. Exit code 1 if anything was not ok, 2 for usage.
-# Promises: needs no root, no KVM and no network but apt's; changes nothing outside BUILD and the
-# cache; ends each machine after $TIMEOUT seconds [1800].
+# In: a Debian 12 machine with what `scripts/dependencies.sh kernels` installs. Kernel packages, and
+# a newer QEMU for the cards that Debian 12's does not emulate (igb), come from the mirrors that this
+# machine's apt is configured for, and are kept in ${XDG_CACHE_HOME:-~/.cache}/xdplace; nothing of
+# this is installed.
+# Out: lines "ok KERNEL NAME", "not ok KERNEL NAME", "skip KERNEL NAME: WHY", as the last one
+# "N passed, N failed, N skipped"; the whole console in BUILD/kernels/KERNEL.log; what was seen of
+# drivers in BUILD/kernels/seen. Exit code 1 if anything was not ok, 2 for usage.
+# Promises: needs no KVM and no network but apt's, and root only for the card with several queues
+# (in a network namespace that ends with the machine); changes nothing outside BUILD and the cache;
+# ends each machine after $TIMEOUT seconds [3600].
 
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/xdplace
-TIMEOUT=${TIMEOUT:-1800}
-GUEST_MODULES=(veth)
-# What the tests use of the host: our programs as far as they are built, and iproute2's ip, as
-# busybox' knows no veth.
-GUEST_PROGRAMS=(xdplace tests/load_object tests/open_context tests/datagrams tests/prog
-	tests/xsk_consumer)
+TIMEOUT=${TIMEOUT:-3600}
+
+# name, suite, package that depends on the newest kernel, what it is good for
+KERNELS="
+6.1-generic   bookworm            linux-image-amd64        everything
+6.12-generic  bookworm-backports  linux-image-amd64        everything
+6.1-rt        bookworm            linux-image-rt-amd64     programs
+6.1-cloud     bookworm            linux-image-cloud-amd64  basics
+6.12-cloud    bookworm-backports  linux-image-cloud-amd64  basics
+"
+# shellcheck disable=SC2034 # what the last column names
+basics=boot,load,open,doctor,follow_native,follow_skb,follow_jumbo,follow_dispatcher,frames_native,frames_skb
+programs=$basics,prog
+# shellcheck disable=SC2034
+everything=$programs,beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem,net
+quick=boot,load,doctor,follow_native,follow_skb,virtio,vmxnet3,netem
+NETS=udp,interface,own,jumbo,vlan_tunnel,xsk,rps,queues,pinned,faults
+
+MODULES=(veth tun bonding 8021q sch_netem sch_ingress cls_bpf macvlan bridge failover net_failover
+	virtio_pci virtio_net vmxnet3 e1000e igb xsk_diag)
+# Our programs as far as they are built, and what the tests use of the host.
+OURS=(xdplace tests/load_object tests/open_context tests/datagrams tests/hold_context tests/prog tests/xsk_consumer
+	tests/consumer tests/same tests/injector tests/udp_talk)
+TOOLS=(bash ip tc ss ethtool nsenter unshare setpriv mountpoint jq curl nginx socat openssl iperf3 awk
+	grep sed find xargs ps sysctl cmp xxd capsh strace tcpdump xdp-filter)
 BUILD=build
 TESTS=
 SHAPES=
+NET=$NETS
 VERBOSE=
+QUICK=
+WRITE=
 WORK=
 MACHINE=
+passed=0 failed=0 skipped=0
 
 usage() {
-	sed -n 's/^# usage: /usage: /p' "$0" >&2
+	sed -n '/^# usage: /,/^#$/s/^# *//p' "$0" >&2
 	exit 2
 }
 
@@ -64,36 +93,77 @@ apt_for() { # SUITE COMMAND...
 		-o APT::Sandbox::User=root -o Acquire::Retries=2 "${@:2}"
 }
 
-# The newest cloud kernel of a suite; prints its package file.
-download() { # KERNEL SUITE
-	local kernel=$1 suite=$2 package
-	apt_for "$suite" apt-get -qq update >&2 || return 1
-	package=$(apt_for "$suite" apt-cache depends linux-image-cloud-amd64 |
-		sed -n 's/^ *Depends: \(linux-image-'"${kernel//./\\.}"'\..*\)/\1/p' | head -n 1)
-	[ -n "$package" ] || return 1
-	mkdir -p "$CACHE/$kernel" &&
-		(cd "$CACHE/$kernel" && apt_for "$suite" apt-get -qq download "$package") >&2
+# COLUMN of a kernel's row.
+column() { # KERNEL COLUMN
+	awk -v kernel="$1" -v column="$2" '$1 == kernel {print $column}' <<< "$KERNELS"
 }
 
-# Unpacks the kernel's package, fetching it first if it is not there; prints its directory.
+# The newest package that PACKAGE of a suite depends on; prints nothing.
+download() { # DIRECTORY SUITE PACKAGE...
+	mkdir -p "$1" && apt_for "$2" apt-get -qq update >&2 &&
+		(cd "$1" && apt_for "$2" apt-get -qq download "${@:3}") >&2
+}
+
+download_kernel() { # KERNEL
+	local suite package
+	suite=$(column "$1" 2)
+	apt_for "$suite" apt-get -qq update >&2 || return 1
+	package=$(apt_for "$suite" apt-cache depends "$(column "$1" 3)" |
+		sed -n 's/^ *Depends: \(linux-image-'"${1%%-*}"'\..*\)/\1/p' | head -n 1)
+	[ -n "$package" ] && download "$CACHE/$1" "$suite" "$package"
+}
+
+# Unpacks the kernel's package, fetching it first if it is not there; prints its directory. Of the
+# modules only what may be wanted: unpacking is slow.
 unpack() { # KERNEL
-	local kernel=$1 suite package
-	local -A suites=([6.1]=bookworm [6.12]=bookworm-backports)
-	suite=${suites[$kernel]}
-	package=$(find "$CACHE/$kernel" -name 'linux-image-*.deb' 2> /dev/null | sort -V | tail -n 1)
+	local root=$CACHE/$1/root package
+	[ ! -e "$root/complete" ] || { echo "$root" && return; }
+	package=$(find "$CACHE/$1" -name 'linux-image-*.deb' 2> /dev/null | sort -V | tail -n 1)
 	if [ -z "$package" ]; then
-		download "$kernel" "$suite" || return 1
-		package=$(find "$CACHE/$kernel" -name 'linux-image-*.deb' | head -n 1)
+		download_kernel "$1" || return 1
+		package=$(find "$CACHE/$1" -name 'linux-image-*.deb' | head -n 1)
 	fi
-	dpkg -x "$package" "$WORK/$kernel" && echo "$WORK/$kernel"
+	mkdir -p "$root" && dpkg-deb --fsys-tarfile "$package" |
+		tar -x -C "$root" --exclude='*/drivers/net/wireless/*' --exclude='*/drivers/gpu/*' \
+			--exclude='*/drivers/media/*' --exclude='*/sound/*' --exclude='*/kernel/fs/*' \
+			--exclude='./usr/*' && touch "$root/complete" && echo "$root"
+}
+
+# Debian 12's QEMU has no igb, the one of its backports has; unpacked, not installed, beside the
+# libraries of the one that is. Without it that card is skipped.
+find_qemu() {
+	local file
+	QEMU=(qemu-system-x86_64)
+	NEWER=
+	if [ ! -e "$CACHE/qemu/usr/bin/qemu-system-x86_64" ]; then
+		download "$WORK/qemu" bookworm-backports qemu-system-x86 qemu-system-common \
+			qemu-system-data 2> /dev/null || return
+		for file in "$WORK"/qemu/*.deb; do
+			dpkg -x "$file" "$CACHE/qemu" || return
+		done
+	fi
+	QEMU_NEWER=("$CACHE/qemu/usr/bin/qemu-system-x86_64" -L "$CACHE/qemu/usr/share/qemu"
+		-L /usr/share/seabios -L /usr/lib/ipxe/qemu)
+	"${QEMU_NEWER[@]}" -version > /dev/null 2>&1 || return
+	QEMU=("${QEMU_NEWER[@]}")
+	NEWER=1
 }
 
 # A program and the shared libraries it needs, at the paths where the loader looks for them.
-add_program() { # ROOT PROGRAM
+add_program() { # ROOT PROGRAM PATH
 	local library
-	install -D -m 755 "$2" "$1/xdplace/$(basename "$2")"
+	install -D -m 755 "$2" "$1$3"
 	ldd "$2" 2> /dev/null | grep -o '/[^ ]*' | while read -r library; do
 		[ -e "$1$library" ] || install -D -m 755 "$library" "$1$library"
+	done
+}
+
+# The host's own tools: busybox' know less than the tests want. What is not installed is not there.
+add_tools() { # ROOT
+	local tool path
+	for tool in "${TOOLS[@]}" $(dpkg -L coreutils procps | sed -n 's|^\(/usr\)*/s*bin/||p'); do
+		path=$(type -P "$tool") || continue
+		add_program "$1" "$(readlink -f "$path")" "/usr/bin/$tool"
 	done
 }
 
@@ -101,7 +171,7 @@ add_program() { # ROOT PROGRAM
 add_module() { # ROOT KERNEL_DIRECTORY MODULE
 	local file name=$3 dependency
 	[ -e "$1/modules/$name.ko" ] && return
-	file=$(find "$2/lib/modules" -name "$name.ko*" | head -n 1)
+	file=$(find "$2/lib/modules" -name "${name//_/[-_]}.ko*" | head -n 1)
 	[ -n "$file" ] || return # built in, or this kernel has none: the test will tell
 	case $file in
 	*.xz) xz -dc "$file" > "$1/modules/$name.ko" ;;
@@ -117,102 +187,203 @@ add_module() { # ROOT KERNEL_DIRECTORY MODULE
 
 # The guest's whole file system, as the kernel unpacks it into memory.
 make_initramfs() { # KERNEL_DIRECTORY FILE
-	local root=$1/root program module file
-	mkdir -p "$root/bin" "$root/modules" "$root/xdplace"
+	local root=$WORK/root program module file
+	rm -rf "$root"
+	mkdir -p "$root"/{bin,sbin,modules,xdplace,etc,tests,var/log/nginx,usr/bin,usr/sbin}
 	: > "$root/modules/order"
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	install -m 755 tests/kernels/init "$root/init"
 	cp tests/kernels/guest.sh "$root/guest.sh"
-	for program in "${GUEST_PROGRAMS[@]}"; do
-		[ -x "$BUILD/$program" ] && add_program "$root" "$BUILD/$program"
+	cp -r tests/net "$root/tests/net"
+	printf '%s\n' 'root:x:0:0::/:/bin/sh' 'www-data:x:33:33::/:/bin/sh' > "$root/etc/passwd"
+	printf '%s\n' 'root:x:0:' 'www-data:x:33:' > "$root/etc/group"
+	cp /etc/nsswitch.conf /etc/protocols "$root/etc/" 2> /dev/null
+	for program in "${OURS[@]}"; do
+		[ -x "$BUILD/$program" ] &&
+			add_program "$root" "$BUILD/$program" "/xdplace/$program"
 	done
-	add_program "$root" "$(readlink -f "$(command -v ip)")"
-	# libxdp loads its dispatcher from where Debian puts it.
-	for file in /usr/lib/*/bpf/xdp-dispatcher.o; do
+	add_tools "$root"
+	# libxdp loads its dispatcher, and xdp-filter its programs, from where Debian puts them.
+	for file in /usr/lib/*/bpf/*.o; do
 		[ -e "$file" ] && install -D -m 644 "$file" "$root$file"
 	done
-	for module in "${GUEST_MODULES[@]}"; do
+	for module in "${MODULES[@]}"; do
 		add_module "$root" "$1" "$module"
 	done
 	(cd "$root" && find . | cpio --quiet -o -H newc) > "$2"
 }
 
-# Passes on the guest's results; fails if there is a failure, or no end.
+# Passes on the guest's results and counts them; no end is a failure as well.
 results() { # KERNEL
-	local line ended='' failed=''
+	local line ended=''
 	while IFS= read -r line; do
 		line=${line%$'\r'}
 		[ -n "$VERBOSE" ] && echo "$line" >&2
 		case $line in
 		'@@ end') ended=1 ;;
-		'@@ ok '*) echo "ok $1 ${line#@@ ok }" ;;
-		'@@ skip '*) echo "skip $1 ${line#@@ skip }" ;;
-		'@@ not ok '*)
-			echo "not ok $1 ${line#@@ not ok }"
-			failed=1
+		'@@ ok '* | '@@ skip '* | '@@ not ok '*)
+			line=${line#@@ }
+			[ "${line%% *}" = not ] && echo "not ok $1 ${line#not ok }" ||
+				echo "${line%% *} $1 ${line#* }"
 			;;
+		'@@ # seen '*) echo "$1 ${line#@@ \# seen }" >> "$BUILD/kernels/seen" ;;
 		'@@ #'*) echo "${line#@@ }" ;;
 		esac
 	done
-	if [ -z "$ended" ]; then
-		echo "not ok $1 end: the guest died or took longer than $TIMEOUT s"
-		failed=1
-	fi
-	[ -z "$failed" ]
+	[ -n "$ended" ] || echo "not ok $1 end: the guest died or took longer than $TIMEOUT s"
 }
 
+count() { # FILE
+	passed=$((passed + $(grep -c '^ok ' "$1")))
+	failed=$((failed + $(grep -c '^not ok ' "$1")))
+	skipped=$((skipped + $(grep -c '^skip ' "$1")))
+}
+
+# ---- network cards ----
+
+# Two cards of a kind, joined by a hub: what leaves one arrives at the other. Their addresses tell
+# them apart in the guest: 52:54:00:00:KIND:0 and 1.
+two_cards() { # KIND DEVICE
+	local side
+	for side in 0 1; do
+		CARDS+=(-netdev "hubport,id=n$1$side,hubid=$((1 + $1))"
+			-device "pcie-root-port,id=port$1$side,chassis=$1$side"
+			-device "$2,netdev=n$1$side,mac=52:54:00:00:0$1:0$side,bus=port$1$side")
+	done
+}
+
+# A card with several queues has to be a tap device out there; two of them on a bridge.
+two_cards_with_queues() { # KIND
+	local side
+	for side in 0 1; do
+		CARDS+=(-netdev "tap,id=q$side,ifname=xpq$side,queues=2,script=no,downscript=no"
+			-device "virtio-net-pci,netdev=q$side,mq=on,vectors=6,mac=52:54:00:00:0$1:0$side")
+	done
+	# shellcheck disable=SC2016 # the inner shell expands it
+	WRAP=(unshare -n bash -c '
+		ip link add xpq type bridge mcast_snooping 0 && ip link set xpq up || exit
+		for side in 0 1; do
+			ip tuntap add xpq$side mode tap multi_queue && ip link set xpq$side master xpq up || exit
+		done
+		exec "$@"' cards)
+}
+
+can_tap() {
+	[ "$(id -u)" -eq 0 ] && unshare -n bash -c 'ip link add xpq type bridge &&
+		ip tuntap add xpq0 mode tap multi_queue' > /dev/null 2>&1
+}
+
+# What of the tests asks for cards gets them.
+choose_cards() { # TESTS
+	CARDS=() WRAP=()
+	case ,$1, in *,virtio,* | *,netem,*) two_cards 1 virtio-net-pci ;; esac
+	case ,$1, in *,vmxnet3,*) two_cards 2 vmxnet3 ;; esac
+	case ,$1, in *,e1000e,*) two_cards 3 e1000e ;; esac
+	case ,$1, in *,igb,*) [ -n "$NEWER" ] && two_cards 4 igb ;; esac
+	case ,$1, in *,virtio_queues,*) can_tap && two_cards_with_queues 5 ;; esac
+	[ "${#CARDS[@]}" -gt 0 ] || CARDS=(-nic none)
+}
+
+# ---- one kernel ----
+
 run() { # KERNEL
-	local kernel=$1 directory log=$BUILD/kernels/$1.log status=0
+	local kernel=$1 directory log=$BUILD/kernels/$1.log tests=$TESTS shapes=$SHAPES purpose
+	purpose=$(column "$kernel" 4)
+	[ -n "$tests" ] || tests=${!purpose}
+	[ -n "$shapes" ] || [ "$purpose" = everything ] || shapes=default,lanes2,xsk
+	: > "$log" # a new one, before anybody reads it
+	sed -i "/^$kernel /d" "$BUILD/kernels/seen"
 	if ! directory=$(unpack "$kernel"); then
 		echo "skip $kernel: no kernel package in $CACHE/$kernel, and none to download"
+		skipped=$((skipped + 1))
 		return 0
 	fi
-	make_initramfs "$directory" "$directory/initramfs" || return 1
-	mkdir -p "$BUILD/kernels" && : > "$log" # a new one, before anybody reads it
+	make_initramfs "$directory" "$WORK/initramfs" || return 1
+	choose_cards "$tests"
 	# Without cmpxchg16b: when an interrupt comes right behind it, QEMU 7.2 gives it a flags
 	# register full of garbage, and the kernel, whose allocator lives on it, dies now and then.
+	# As many processors as there are, two at most: two that have to take turns wait for each other.
+	# What only costs time in an emulation, where nothing leaks, is off.
 	# In the background, so that a signal to this script is heard at once.
-	timeout -k 5 "$TIMEOUT" nice qemu-system-x86_64 -accel tcg -cpu max,-cx16 -smp 2 -m 2048 \
-		-nodefaults -no-reboot -display none -monitor none -serial stdio -nic none \
-		-kernel "$directory"/boot/vmlinuz-* -initrd "$directory/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 tests=$TESTS shapes=$SHAPES" \
+	timeout -k 5 "$TIMEOUT" "${WRAP[@]}" "${QEMU[@]}" -M q35 -accel tcg -cpu max,-cx16 -smp "$(($(nproc) > 1 ? 2 : 1))" -m 3072 \
+		-nodefaults -no-reboot -display none -monitor none -serial stdio "${CARDS[@]}" \
+		-kernel "$directory"/boot/vmlinuz-* -initrd "$WORK/initramfs" \
+		-append "console=ttyS0 quiet panic=-1 no5lvl mitigations=off tests=$tests shapes=$shapes nets=$NET" \
 		< /dev/null > "$log" 2>&1 &
 	MACHINE=$!
-	tail -s 0.2 -n +1 -f --pid="$MACHINE" "$log" 2> /dev/null | results "$kernel" &
-	wait $! || status=1
-	wait "$MACHINE"
+	tail -s 0.2 -n +1 -f --pid="$MACHINE" "$log" 2> /dev/null | results "$kernel" |
+		tee "$WORK/results" &
+	wait $!
+	wait "$MACHINE" || tail -n 2 "$log"
 	MACHINE=
-	[ "$status" -eq 0 ] || echo "# the whole console is in $log"
-	return "$status"
+	count "$WORK/results"
+	! grep -q '^not ok ' "$WORK/results" || echo "# the whole console is in $log"
+}
+
+# ---- the table ----
+
+# Rows are drivers, columns kernels, a cell what each mode did there.
+table() {
+	awk '
+	{
+		if (!($1 in k)) { k[$1] = 1; kernels[++nk] = $1 }
+		if (!($2 in d)) { d[$2] = 1; drivers[++nd] = $2 }
+		what = $3; for (i = 4; i <= NF; i++) what = what " " $i
+		if (index(", " cell[$2, $1] ",", ", " what ",")) next
+		cell[$2, $1] = cell[$2, $1] (cell[$2, $1] == "" ? "" : ", ") what
+	}
+	END {
+		printf "| driver |"; for (i = 1; i <= nk; i++) printf " %s |", kernels[i]
+		printf "\n|---|"; for (i = 1; i <= nk; i++) printf "---|"; print ""
+		for (j = 1; j <= nd; j++) {
+			printf "| %s |", drivers[j]
+			for (i = 1; i <= nk; i++)
+				printf " %s |", cell[drivers[j], kernels[i]] == "" ? "-" : cell[drivers[j], kernels[i]]
+			print ""
+		}
+	}' "$BUILD/kernels/seen"
+}
+
+# Between its markers in README.md.
+write_table() {
+	table > "$WORK/table"
+	sed -i -e '/<!-- matrix: begin -->/,/<!-- matrix: end -->/{//!d}' \
+		-e "/<!-- matrix: begin -->/r $WORK/table" README.md
 }
 
 # All of this file is read before anything of it runs: it may change in the meantime.
 main() {
-	local option kernel program status=0
+	local option kernel program names=()
 
-	while getopts vb:t:s: option; do
+	while getopts qvwb:t:n:s: option; do
 		case $option in
+		q) QUICK=1 ;;
 		v) VERBOSE=1 ;;
+		w) WRITE=1 ;;
 		b) BUILD=$OPTARG ;;
 		t) TESTS=$OPTARG ;;
+		n) NET=$OPTARG ;;
 		s) SHAPES=$OPTARG ;;
 		*) usage ;;
 		esac
 	done
 	shift $((OPTIND - 1))
-	[ $# -gt 0 ] || set -- 6.1 6.12
-	[ -n "$TESTS" ] ||
-		TESTS=$(sed -n 's/^test_\([a-z_]*\)().*/\1/p' tests/kernels/guest.sh | paste -sd,)
-
+	if [ -n "$QUICK" ]; then
+		TESTS=${TESTS:-$quick} SHAPES=${SHAPES:-default,lanes2,xsk}
+		[ $# -gt 0 ] || set -- 6.1-generic 6.12-generic
+	fi
+	# shellcheck disable=SC2046 # words wanted
+	[ $# -gt 0 ] || set -- $(awk '{print $1}' <<< "$KERNELS")
 	for kernel; do
-		case $kernel in
-		6.1 | 6.12) ;;
-		*) usage ;;
-		esac
+		case $kernel in 6.1 | 6.12) kernel=$kernel-cloud ;; esac
+		[ -n "$(column "$kernel" 1)" ] || usage
+		names+=("$kernel")
 	done
-	for program in qemu-system-x86_64 busybox cpio ip; do
+	export PATH=$PATH:/usr/sbin:/sbin
+	for program in qemu-system-x86_64 busybox cpio xz ip; do
 		if ! command -v "$program" > /dev/null; then
 			echo "skip kernels: $program is not installed"
+			echo "0 passed, 0 failed, 1 skipped"
 			exit 0
 		fi
 	done
@@ -220,10 +391,14 @@ main() {
 	trap cleanup EXIT
 	trap 'exit 1' INT TERM
 	WORK=$(mktemp -d)
-	for kernel; do
-		run "$kernel" || status=1
+	find_qemu
+	mkdir -p "$BUILD/kernels" && touch "$BUILD/kernels/seen"
+	for kernel in "${names[@]}"; do
+		run "$kernel" || failed=$((failed + 1))
 	done
-	exit $status
+	[ -z "$WRITE" ] || write_table
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ]
 }
 
 main "$@"

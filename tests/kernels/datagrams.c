@@ -3,7 +3,7 @@
  * datagrams - UDP for the guest, whose busybox has none: the bytes of a file, cut into datagrams.
  *
  * In: "send FILE ADDRESS PORT" or "receive FILE PORT BYTES". Out: datagrams, slowly enough that
- * an emulated machine loses none; or FILE with what has come once BYTES of it are there, or two
+ * an emulated machine loses none; or FILE with what has come once BYTES of it are there, or ten
  * seconds after the last datagram. Exit code 0, 1 a call failed, 2 usage.
  */
 #include <arpa/inet.h>
@@ -44,13 +44,15 @@ static int send_file(int sock, const char *path, const char *address, int port)
 static int receive_file(int sock, const char *path, int port, long bytes)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct timeval patience = {.tv_sec = 60}, silence = {.tv_sec = 2};
+	struct timeval patience = {.tv_sec = 60}, silence = {.tv_sec = 10};
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	char data[65536];
+	int room = 16 << 20; /* for all of it: whoever shares a processor may have to wait */
 	ssize_t n;
 
 	if (fd < 0)
 		return fail(path);
+	setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	if (bind(sock, (struct sockaddr *)&at, sizeof(at)))
 		return fail("bind");
 	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));

@@ -8,8 +8,8 @@
 
 # What the host had not built can not be tried.
 need() { # NAME PROGRAM
-	[ -x "/xdplace/$2" ] && return 0
-	echo "skip $1: $2 is not built"
+	[ -x "/xdplace/$2" ] || [ -x "/xdplace/tests/$2" ] || [ -x "/usr/bin/$2" ] && return 0
+	echo "skip $1: $2 is not built, or not installed"
 	return 1
 }
 
@@ -48,40 +48,7 @@ test_doctor() {
 
 # Not busybox' own, which it prefers and which knows no veth.
 ip() {
-	/xdplace/ip "$@"
-}
-
-# A pair of interfaces, the other end in a namespace of its own: 10.9.0.1 here, 10.9.0.2 there.
-pair_up() {
-	ip netns add peer && ip link add place0 type veth peer name peer0 &&
-		ip link set peer0 netns peer && ip address add 10.9.0.1/24 dev place0 &&
-		ip link set place0 up && ip -n peer address add 10.9.0.2/24 dev peer0 &&
-		ip -n peer link set peer0 up
-}
-
-pair_down() {
-	ip link del place0
-	ip netns del peer
-}
-
-# A file in /tmp/streams with the very bytes of another.
-placed() { # NAME PATTERN FILE
-	local sum file
-	sum=$(sha256sum < "$3")
-	for file in /tmp/streams/$2; do
-		[ -r "$file" ] && [ "$(sha256sum < "$file")" = "$sum" ] && echo "ok $1" && return
-	done
-	echo "not ok $1: no file like $2 with these bytes; there are:" /tmp/streams/*
-	bad=1
-}
-
-same() { # NAME FILE FILE
-	if cmp "$2" "$3"; then
-		echo "ok $1"
-	else
-		echo "not ok $1: what the kernel's stack delivered is not what was sent"
-		bad=1
-	fi
+	/usr/bin/ip "$@"
 }
 
 wait_for() { # SECONDS COMMAND...
@@ -94,83 +61,470 @@ wait_for() { # SECONDS COMMAND...
 	done
 }
 
+# ---- wires: place0 here, peer0 in a namespace of its own, in $WIRE's way ----
+
+# What is left of another one is gone as well: cards come back from a namespace by themselves.
+wire_down() {
+	[ -n "$RELAY" ] && kill "$RELAY" && wait "$RELAY"
+	RELAY=
+	for name in place0 base0 v0 v1; do
+		case $(readlink "/sys/class/net/$name/device/driver") in
+		'') ip link del "$name" 2> /dev/null ;;
+		*)
+			# Linux 6.1 renames no interface that is up.
+			ip address flush dev "$name" && ip link set "$name" down
+			ip link set "$name" name "near$KIND"
+			;;
+		esac
+	done
+	if ip -n peer link set peer0 down 2> /dev/null; then
+		ip -n peer link set peer0 name "far$KIND" netns 1 2> /dev/null
+	fi
+	ip netns del peer 2> /dev/null
+}
+
+wire_veth() {
+	ip link add place0 type veth peer name peer0 && ip link set peer0 netns peer
+}
+
+# Two slaves each; the one in use is switched off while traffic runs.
+wire_bond() {
+	local i
+	ip link add place0 type bond mode active-backup miimon 100 &&
+		ip -n peer link add peer0 type bond mode active-backup miimon 100 || return
+	for i in 0 1; do
+		ip link add v$i type veth peer name p$i netns peer &&
+			ip link set v$i master place0 && ip -n peer link set p$i master peer0 || return
+	done
+}
+
+wire_vlan() {
+	ip link add base0 type veth peer name base1 && ip link set base1 netns peer &&
+		ip link add link base0 name place0 type vlan id 7 &&
+		ip -n peer link add link base1 name peer0 type vlan id 7 &&
+		ip link set base0 up && ip -n peer link set base1 up
+}
+
+# Two taps, and a process that carries frames from one to the other.
+wire_tap() {
+	/usr/bin/socat -b 65536 TUN,tun-type=tap,iff-no-pi,tun-name=place0,iff-up \
+		TUN,tun-type=tap,iff-no-pi,tun-name=peer0 > /tmp/relay 2>&1 &
+	RELAY=$!
+	wait_for 10 ip link show peer0 && ip link set peer0 netns peer
+}
+
+wire_netem() {
+	wire_veth && ip netns exec peer /usr/bin/ethtool -K peer0 tx off tso off gso off > /dev/null &&
+		ip netns exec peer /usr/bin/tc qdisc add dev peer0 root netem limit 10000 \
+			delay 4ms 2ms reorder 5% 50% loss 1% duplicate 1%
+}
+
+# The two cards that QEMU has given addresses which end in KIND:00 and KIND:01.
+card() { # LAST BYTE
+	local address
+	for address in /sys/class/net/*/address; do
+		grep -q "52:54:00:00:0$KIND:0$1" "$address" && basename "$(dirname "$address")" && return
+	done
+	return 1
+}
+
+wire_card() {
+	local near far
+	near=$(card 0) && far=$(card 1) || return
+	ip link set "$near" down && ip link set "$far" down && ip link set "$near" name place0 &&
+		ip link set "$far" name peer0 netns peer
+}
+
+# 10.9.0.1 here, 10.9.0.2 there. Merging is off, as doctor wants it: cards and bonds begin with it.
+wire_up() {
+	ip netns add peer && "wire_$WIRE" || return
+	/usr/bin/ethtool -K place0 lro off rx-gro-hw off > /dev/null 2>&1
+	ip address add 10.9.0.1/24 dev place0 &&
+		ip link set place0 mtu "${1:-1500}" up &&
+		ip -n peer address add 10.9.0.2/24 dev peer0 &&
+		ip -n peer link set peer0 mtu "${1:-1500}" up && wait_for 30 ping -c 1 -W 1 10.9.0.2
+}
+
+# ---- traffic ----
+
+same() { # NAME FILE FILE
+	if cmp "$2" "$3"; then
+		echo "ok $1"
+	else
+		echo "not ok $1: $2 and $3 are not the same"
+		bad=1
+	fi
+}
+
+# One of the streams has the bytes of FILE: others may be those of flows before.
+placed() { # NAME PATTERN FILE
+	local file
+	for file in /tmp/streams/$2; do
+		cmp -s "$file" "$3" && echo "ok $1" && return
+	done
+	echo "not ok $1: none like $2 is the same as $3:" /tmp/streams/*
+	bad=1
+}
+
 attached() {
 	ip link show place0 | grep -q xdp
+}
+
+ended() {
+	! kill -0 "$1" 2> /dev/null
+}
+
+attached_or_ended() {
+	attached || ended "$1"
 }
 
 listening() {
 	netstat -ltn | grep -q :9000
 }
 
-# Real traffic in tap mode: TCP and UDP from the peer to here, followed into files. Placed and
-# delivered by the kernel's stack, both have to be what was sent.
-follow() { # NAME MTU OPTION...
-	local name=follow_$1 mtu=$2 bad='' placing
-	shift 2
-	need "$name" xdplace && need "$name" datagrams || return
-	if ! pair_up; then
-		pair_down
-		echo "skip $name: no veth"
-		return
-	fi
-	ip link set place0 mtu "$mtu"
-	ip -n peer link set peer0 mtu "$mtu"
-	rm -rf /tmp/streams /tmp/got_*
-	dd if=/dev/urandom of=/tmp/tcp bs=1M count=8 2> /dev/null
+# Is what status tells what the kernel has?
+mode_is() { # MODE
+	xdplace status > /tmp/status 2>&1
+	grep -q "interface place0: $1 mode" /tmp/status || return
+	case $1 in
+	native) ip link show place0 | grep -q ' xdp[ /]' ;;
+	skb) ip link show place0 | grep -q xdpgeneric ;;
+	esac
+}
+
+seen() { # MODE WHAT
+	[ -n "$DRIVER" ] && echo "# seen $DRIVER $1$2"
+}
+
+# ---- the context that places on every wire: see hold_context ----
+
+HOLDER=
+
+hold() {
+	[ -z "$HOLDER" ] || return 0
+	rm -f /tmp/asked
+	mkfifo /tmp/asked
+	hold_context wires < /tmp/asked > /tmp/answers 2>&1 &
+	HOLDER=$!
+	exec 7<> /tmp/asked # both: to write must not end us when nobody reads
+	wait_for 120 grep -q . /tmp/answers
+	grep -q '^ready' /tmp/answers
+}
+
+answered() { # LINES BEFORE
+	[ "$(wc -l < /tmp/answers)" -gt "$1" ]
+}
+
+# The answer is the last line of /tmp/answers then.
+ask() { # COMMAND
+	local lines
+	lines=$(wc -l < /tmp/answers)
+	echo "$1" >&7
+	wait_for 60 answered "$lines"
+	tail -n 1 /tmp/answers | grep -q '^done'
+}
+
+# Real traffic in tap mode: TCP and UDP from the peer to here, followed into files. What was placed
+# is what the kernel's stack delivered, and of TCP, what was sent; of UDP too, if the wire is a good
+# one.
+traffic() { # NAME
+	rm -rf /tmp/got_*
+	dd if=/dev/urandom of=/tmp/tcp bs=1M count="$MEGABYTES" 2> /dev/null
 	dd if=/dev/urandom of=/tmp/udp bs=1000 count=1000 2> /dev/null
-	xdplace follow "$@" -o /tmp/streams --idle 8s --stats-at-end place0 > /tmp/follow 2>&1 &
-	placing=$!
-	if ! wait_for 30 attached; then
-		echo "not ok $name: not attached"
-		kill $placing
+	# Attaching may take the link down for a while.
+	wait_for 30 ping -c 1 -W 1 10.9.0.2
+	exchange
+}
+
+# What MODE said, what was followed, what the stack got.
+judge() { # NAME MODE
+	bad=''
+	placed "$1_tcp" 'tcp_10.9.0.2_*-10.9.0.1_9000*' /tmp/tcp
+	placed "$1_udp" 'udp_10.9.0.2_*-10.9.0.1_9001*' /tmp/got_udp
+	same "$1_stack_tcp" /tmp/tcp /tmp/got_tcp
+	[ -n "$LOSSY" ] || same "$1_stack_udp" /tmp/udp /tmp/got_udp
+	grep -q 'gaps: 0 ' /tmp/follow || { echo "not ok $1_gaps: $(tail -n 4 /tmp/follow)" && bad=1; }
+	if [ -n "$bad" ]; then
 		cat /tmp/follow
-		pair_down
+		seen "$2" ": FAILED"
+	else
+		grep '^xdplace follow' /tmp/follow
+		seen "$2" "$SEEN"
+	fi
+}
+
+# A context of its own, as a user has it.
+follow() { # NAME MTU MODE OPTION...
+	local name=$1 mtu=$2 mode=$3 placing
+	shift 3
+	need "$name" xdplace && need "$name" datagrams || return
+	if ! wire_up "$mtu" 2> /tmp/wire; then
+		echo "skip $name: no $WIRE: $(tail -n 1 /tmp/wire)"
+		wire_down
 		return
 	fi
+	rm -rf /tmp/streams
+	xdplace follow -m "$mode" "$@" -o /tmp/streams --stats-at-end place0 > /tmp/follow 2>&1 &
+	placing=$!
+	wait_for 120 attached_or_ended $placing
+	if attached; then
+		traffic
+		kill -INT $placing
+		wait $placing
+		judge "$name" "$mode"
+	else
+		kill $placing 2> /dev/null
+		echo "not ok $name: not attached: $(tail -n 3 /tmp/follow | tr '\n' ' ')"
+		seen "$mode" ": FAILED"
+	fi
+	wire_down
+}
+
+# The shared context, on this wire for as long as it takes.
+place() { # NAME MODE
+	local placing
+	if ! hold; then
+		echo "not ok $1: no context: $(tail -n 1 /tmp/answers)"
+		return
+	fi
+	if ! wire_up 2> /tmp/wire; then
+		echo "skip $1: no $WIRE: $(tail -n 1 /tmp/wire)"
+		wire_down
+		return
+	fi
+	if ! ask "attach place0 $2"; then
+		not_attached "$1" "$2"
+		wire_down
+		return
+	fi
+	mode_is "$2" || echo "not ok $1_status: $(grep place0 /tmp/status)"
+	rm -rf /tmp/streams
+	xdplace follow -n wires -o /tmp/streams > /tmp/follow 2>&1 &
+	placing=$!
+	traffic
+	kill -INT $placing
+	wait $placing
+	judge "$1" "$2"
+	ask 'detach place0' || echo "not ok $1_detach: $(tail -n 1 /tmp/answers)"
+	wire_down
+}
+
+exchange() {
 	# nc ends the connection when its input ends: this one never does.
 	mkfifo /tmp/endless 2> /dev/null
 	nc -l -p 9000 > /tmp/got_tcp 0<> /tmp/endless &
-	datagrams receive /tmp/got_udp 9001 1000000 &
+	listener=$!
+	# A wire that doubles packets brings more: then silence is the end.
+	datagrams receive /tmp/got_udp 9001 "${LOSSY:+10000}1000000" &
+	receiving=$!
 	wait_for 10 listening
+	[ "$WIRE" != bond ] || { sleep 1 && ip link set v0 down; } &
 	ip netns exec peer /bin/busybox nc -w 5 10.9.0.1 9000 < /tmp/tcp
-	ip netns exec peer /xdplace/datagrams send /tmp/udp 10.9.0.1 9001
-	wait
-	placed "${name}_tcp" 'tcp_10.9.0.2_*-10.9.0.1_9000' /tmp/tcp
-	placed "${name}_udp" 'udp_10.9.0.2_*-10.9.0.1_9001' /tmp/udp
-	same "${name}_stack_tcp" /tmp/tcp /tmp/got_tcp
-	same "${name}_stack_udp" /tmp/udp /tmp/got_udp
-	if [ -n "$bad" ]; then
-		cat /tmp/follow
-	else
-		grep '^xdplace follow' /tmp/follow
-	fi
-	pair_down
+	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001
+	wait $receiving
+	sleep 1 # the consumer's
+	kill $listener 2> /dev/null
 }
 
+# A driver without native XDP (95 is EOPNOTSUPP) has to be named as such, and what helps as well.
+not_attached() { # NAME MODE
+	local answer
+	answer=$(tail -n 1 /tmp/answers)
+	if [ "$2" = native ] && [ -n "$NATIVE_MAY_FAIL" ] && echo "$answer" | grep -q '^95 .*skb'; then
+		echo "ok $1_refused: ${answer#95 }"
+		seen native ": refused"
+	else
+		echo "not ok $1: not attached: $answer"
+		seen "$2" ": FAILED"
+	fi
+}
+
+# Nothing needed is missing on this interface.
+doctor_of() { # NAME
+	if ! wire_up 2> /dev/null; then
+		wire_down
+		return
+	fi
+	xdplace doctor place0 > /tmp/doctor 2>&1
+	case $? in
+	0 | 3) echo "ok $1_doctor: $(sed -n '/place0/,$p' /tmp/doctor | grep -v '^ok' | tr -s ' \n' ' ' | cut -c 1-400)" ;;
+	*) echo "not ok $1_doctor: $(tail -n 5 /tmp/doctor | tr '\n' ' ')" ;;
+	esac
+	wire_down
+}
+
+both_modes() { # NAME
+	doctor_of "$1"
+	place "$1_native" native
+	place "$1_skb" skb
+}
+
+# What the tests below change for one of them.
+plain() {
+	WIRE=veth KIND='' DRIVER='' LOSSY='' NATIVE_MAY_FAIL='' SEEN='' MEGABYTES=8
+}
+plain
+RELAY=
+
 test_follow_native() {
-	follow native 1500 -m native
+	DRIVER=veth
+	follow follow_native 1500 native
+	plain
 }
 
 test_follow_skb() {
-	follow skb 1500 -m skb
+	DRIVER=veth
+	follow follow_skb 1500 skb
+	plain
 }
 
 # Packets that arrive in several buffers.
 test_follow_jumbo() {
-	follow jumbo 9000 -m native
+	DRIVER=veth SEEN=' (MTU 9000)'
+	follow follow_jumbo 9000 native
+	plain
 }
 
 # The program once more, as an extension: what the verifier thinks of it then is another matter.
 test_follow_dispatcher() {
-	follow dispatcher 1500 -m native --dispatcher
+	DRIVER=veth SEEN=' (dispatcher)'
+	follow follow_dispatcher 1500 native --dispatcher
+	plain
 }
+
+# cards NAME KIND [y: native XDP may be refused]
+cards() {
+	WIRE=card KIND=$2 DRIVER=$1 NATIVE_MAY_FAIL=$3 MEGABYTES=4
+	card 0 > /dev/null || {
+		echo "skip $1: this QEMU has no such card, or this kernel no driver"
+		plain
+		return
+	}
+	both_modes "$1"
+	plain
+}
+
+test_virtio() {
+	cards virtio_net 1
+}
+
+test_vmxnet3() {
+	case $(uname -r) in 6.1.*) cards vmxnet3 2 y ;; *) cards vmxnet3 2 ;; esac
+}
+
+test_e1000e() {
+	cards e1000e 3 y
+}
+
+test_igb() {
+	cards igb 4
+}
+
+test_tap() {
+	WIRE=tap DRIVER=tap MEGABYTES=2
+	both_modes tap
+	plain
+}
+
+# The bond has the slaves' native XDP.
+test_bond() {
+	WIRE=bond DRIVER=bond LOSSY=y
+	both_modes bond
+	plain
+}
+
+test_vlan() {
+	WIRE=vlan DRIVER=vlan NATIVE_MAY_FAIL=y
+	both_modes vlan
+	plain
+}
+
+test_netem() {
+	WIRE=netem DRIVER='veth+netem' LOSSY=y MEGABYTES=2
+	both_modes netem
+	plain
+}
+
+# ---- two lanes ----
+
+lane_bytes() { # LANE
+	xdplace stats -n wires --lane "$1" --json |
+		jq '[.. | objects | .placed_bytes? // empty | numbers] | max // 0'
+}
+
+# Connections spread over the two queues of a card, each on its lane.
+test_virtio_queues() {
+	local mode first second i
+	WIRE=card KIND=5 DRIVER=virtio_net
+	for mode in native skb; do
+		hold || echo "not ok virtio_queues_$mode: no context: $(tail -n 1 /tmp/answers)"
+		if ! wire_up 2> /tmp/wire; then
+			echo "skip virtio_queues_$mode: no card with several queues: $(tail -n 1 /tmp/wire)"
+			wire_down
+			continue
+		fi
+		/usr/bin/ethtool -L place0 combined 2
+		ask "attach place0 $mode" || echo "not ok virtio_queues_$mode: $(tail -n 1 /tmp/answers)"
+		wait_for 30 ping -c 1 -W 1 10.9.0.2
+		first=$(lane_bytes 0) second=$(lane_bytes 1)
+		dd if=/dev/urandom of=/tmp/udp bs=1000 count=20 2> /dev/null
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+			ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001
+		done
+		first=$(($(lane_bytes 0) - first)) second=$(($(lane_bytes 1) - second))
+		if [ $first -gt 0 ] && [ $second -gt 0 ] && [ $((first + second)) -eq 240000 ]; then
+			echo "ok virtio_queues_$mode: $first bytes on lane 0, $second on lane 1"
+			seen $mode ' (2 queues)'
+		else
+			echo "not ok virtio_queues_$mode: bytes on lanes: $first, $second"
+			seen $mode ' (2 queues): FAILED'
+		fi
+		ask 'detach place0'
+		wire_down
+	done
+	plain
+}
+
+# ---- beside another program ----
+
+# xdp-filter first, then ours beside it: both see the traffic, and each goes without the other.
+test_beside_filter() {
+	need beside_filter xdp-filter || return
+	wire_up || return
+	if ! xdp-filter load -m native -f udp place0 > /tmp/filter 2>&1 || ! xdp-filter port -m dst -p udp 9002 \
+		>> /tmp/filter 2>&1; then
+		echo "skip beside_filter: xdp-filter: $(tail -n 2 /tmp/filter | tr '\n' ' ')"
+		wire_down
+		return
+	fi
+	xdplace load -n beside -m native --dispatcher --lanes 1 --rule 'tap udp dst port 9001' place0 > /tmp/load 2>&1 &
+	loading=$!
+	wait_for 60 grep -q '^rule' /tmp/load || ended $loading
+	dd if=/dev/urandom of=/tmp/udp bs=1000 count=50 2> /dev/null
+	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001
+	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9002
+	placed=$(xdplace stats -n beside --json | jq '[.. | objects | .placed_bytes? // empty | numbers] | max // 0')
+	dropped=$(xdp-filter status | awk '/XDP_DROP/ {print $2}')
+	kill -INT $loading
+	wait $loading
+	if [ "$placed" = 50000 ] && [ "${dropped:-0}" -ge 50 ] && xdp-filter status | grep -q place0; then
+		echo "ok beside_filter: $placed bytes placed, $dropped packets dropped by xdp-filter, which is still there"
+	else
+		echo "not ok beside_filter: $placed bytes placed, ${dropped:-none} dropped: $(cat /tmp/load)"
+		xdp-filter status
+	fi
+	xdp-filter unload place0
+	wire_down
+}
+
+# ---- sockets ----
 
 # Whole datagrams of a take rule through an AF_XDP socket, with their completions in front.
 frames() { # MODE
 	local name=frames_$1 loading consuming
 	need "$name" xdplace && need "$name" datagrams && need "$name" xsk_consumer || return
-	if ! pair_up; then
-		pair_down
+	if ! wire_up; then
+		wire_down
 		echo "skip $name: no veth"
 		return
 	fi
@@ -178,11 +532,11 @@ frames() { # MODE
 	xdplace load -n frames --frames xsk --lanes 1 -m "$1" \
 		--rule 'take whole udp dst port 9001' place0 > /tmp/load 2>&1 &
 	loading=$!
-	wait_for 30 attached
+	wait_for 60 attached
 	xsk_consumer frames /tmp > /tmp/consumer 2>&1 &
 	consuming=$!
 	wait_for 30 grep -q ready /tmp/consumer
-	ip netns exec peer /xdplace/datagrams send /tmp/udp 10.9.0.1 9001
+	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001
 	kill $consuming
 	wait $consuming
 	kill $loading
@@ -193,7 +547,7 @@ frames() { # MODE
 		echo "not ok $name: what came through the socket is not what was sent"
 		cat /tmp/load /tmp/consumer
 	fi
-	pair_down
+	wire_down
 }
 
 test_frames_native() {
@@ -202,6 +556,17 @@ test_frames_native() {
 
 test_frames_skb() {
 	frames skb
+}
+
+# ---- tests/net, as they are, with patience ----
+
+test_net() {
+	local name
+	# shellcheck disable=SC2154 # a kernel parameter
+	for name in $(echo "$nets" | tr , ' '); do
+		BUILD=/xdplace XPT_SLOW=10 timeout 1200 /usr/bin/bash "/tests/net/t_$name.sh" 2>&1
+		[ $? -ne 124 ] || echo "not ok t_$name: took longer than 20 minutes"
+	done
 }
 
 # Packets by BPF_PROG_TEST_RUN: what the programs do, not only whether they load. Last, as it takes
