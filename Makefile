@@ -3,7 +3,7 @@
 # make            library, CLI, BPF object, examples
 # make check      as root: install what is missing, build, run all tests
 # make demo       as root: install what is missing, build, show real traffic being placed
-# make check-kernels  boot Debian's 6.1 and 6.12 in QEMU and try there what was built
+# make check-kernels  boot Debian's 6.1 and 6.12 in QEMU and try there what was built (KERNELS=...)
 # make bench      as root: measure (CASES=... for a part)
 # make install    DESTDIR, PREFIX
 # make lint       formatting, warnings of two compilers, scripts, man pages, verifier counts
@@ -110,9 +110,11 @@ dependencies:
 check: dependencies
 	@$(MAKE) --no-print-directory tests
 	@scripts/check.sh
-check-kernels: dependencies
+# Without QEMU it skips, and says so; without what building needs nothing goes on.
+check-kernels:
+	@scripts/dependencies.sh kernels || scripts/dependencies.sh
 	@$(MAKE) --no-print-directory tests
-	@scripts/kernels.sh -b $(BUILD)
+	@scripts/kernels.sh -b $(BUILD) $(KERNELS)
 demo: dependencies
 	@$(MAKE) --no-print-directory all
 	@scripts/demo.sh

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# In:  nothing. Installs the Debian packages that building, testing and linting need and that are
-#      not there yet. Says nothing when nothing is missing.
+# In:  nothing, or names of sets of packages beside the usual ones: kernels. Installs the Debian
+#      packages that building, testing and linting need and that are not there yet. Says nothing
+#      when nothing is missing.
 # Out: exit status 0, all is there; 1, something is missing and can not be installed.
 # Promises: never starts or enables a service, touches nothing besides packages.
 set -u
@@ -14,6 +15,19 @@ PACKAGES="
 	openssh-client openssh-server jq tcpdump xxd
 	clang-format shellcheck mandoc git ca-certificates
 "
+# What `make check-kernels` needs as well.
+KERNEL_PACKAGES="
+	qemu-system-x86 seabios ipxe-qemu busybox-static cpio xz-utils zstd xdp-tools strace libcap2-bin
+"
+for set; do
+	case $set in
+	kernels) PACKAGES+=$KERNEL_PACKAGES ;;
+	*)
+		echo "dependencies: no set of packages '$set'; there is: kernels" >&2
+		exit 1
+		;;
+	esac
+done
 
 fail()
 {
