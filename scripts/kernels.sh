@@ -195,8 +195,8 @@ make_initramfs() { # KERNEL_DIRECTORY FILE
 	install -m 755 tests/kernels/init "$root/init"
 	cp tests/kernels/guest.sh "$root/guest.sh"
 	cp -r tests/net "$root/tests/net"
-	printf '%s\n' 'root:x:0:0::/:/bin/sh' 'www-data:x:33:33::/:/bin/sh' > "$root/etc/passwd"
-	printf '%s\n' 'root:x:0:' 'www-data:x:33:' > "$root/etc/group"
+	printf '%s\n' 'root:x:0:0::/:/bin/sh' 'nobody:x:65534:65534::/:/bin/sh' > "$root/etc/passwd"
+	printf '%s\n' 'root:x:0:' 'nogroup:x:65534:' > "$root/etc/group"
 	cp /etc/nsswitch.conf /etc/protocols "$root/etc/" 2> /dev/null
 	for program in "${OURS[@]}"; do
 		[ -x "$BUILD/$program" ] &&
