@@ -162,7 +162,7 @@ placed() { # NAME PATTERN FILE
 	for file in /tmp/streams/$2; do
 		cmp -s "$file" "$3" && echo "ok $1" && return
 	done
-	echo "not ok $1: none like $2 is the same as $3:" /tmp/streams/*
+	echo "not ok $1: none like $2 is the same as $3, $(wc -c < "$3") bytes:" /tmp/streams/*
 	bad=1
 }
 
@@ -246,6 +246,7 @@ judge() { # NAME MODE
 	grep -q 'gaps: 0 ' /tmp/follow || { echo "not ok $1_gaps: $(tail -n 4 /tmp/follow)" && bad=1; }
 	if [ -n "$bad" ]; then
 		cat /tmp/follow
+		xdplace stats -v 2>&1 | grep -E 'gap|ring_full|no_area|busy|checksum'
 		seen "$2" ": FAILED"
 	else
 		grep '^xdplace follow' /tmp/follow
@@ -264,7 +265,7 @@ follow() { # NAME MTU MODE OPTION...
 		return
 	fi
 	rm -rf /tmp/streams
-	xdplace follow -m "$mode" "$@" -o /tmp/streams --stats-at-end place0 > /tmp/follow 2>&1 &
+	xdplace follow -m "$mode" --hole-age 60s "$@" -o /tmp/streams --stats-at-end place0 > /tmp/follow 2>&1 &
 	placing=$!
 	wait_for 120 attached_or_ended $placing
 	if attached; then

@@ -44,7 +44,8 @@ int main(int argc, char **argv)
 		.ring = 16384,
 		.umem_size = 128 << 20,
 		.area_size = 32 << 10,
-		.window = 8 << 20, /* what a TCP receiver may have open */
+		.window = 8 << 20,    /* what a TCP receiver may have open */
+		.hole_age_ms = 60000, /* emulated timers go off late */
 	};
 	struct xdplace *ctx;
 	struct xp_rule rule;
