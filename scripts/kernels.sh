@@ -401,4 +401,4 @@ main() {
 	[ "$failed" -eq 0 ]
 }
 
-main "$@"
+main "$@"; exit # and nothing behind it is read when the file has changed
