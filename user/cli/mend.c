@@ -30,7 +30,7 @@ struct mend {
 	bool done;	/* nothing more to give */
 	uint32_t have;	/* bytes of payload that the capture has */
 	uint32_t given; /* of those */
-	bool fin;	/* a FIN is still to be given */
+	uint8_t end;	/* FIN or RST that is still to be given */
 	uint8_t patched[XP_MAX_HEADER + 2];
 	uint8_t frame[MAX_FRAME];
 };
@@ -220,7 +220,7 @@ static void set_checksum(uint8_t *frame, const struct xp_packet *p, uint32_t len
 }
 
 /* A frame of headers and `length` bytes of data from `from` on. */
-static size_t make(struct mend *mend, uint32_t from, uint32_t length, bool fin)
+static size_t make(struct mend *mend, uint32_t from, uint32_t length, uint8_t end)
 {
 	const struct xp_packet *p = &mend->parsed;
 	uint8_t *l4 = mend->frame + p->l4;
@@ -234,8 +234,7 @@ static size_t make(struct mend *mend, uint32_t from, uint32_t length, bool fin)
 		put32(l4 + 4, p->seq + from + (from && p->tcp_flags & XP_TCP_SYN));
 		if (from)
 			l4[13] &= (uint8_t)~XP_TCP_SYN;
-		if (!fin)
-			l4[13] &= (uint8_t)~XP_TCP_FIN;
+		l4[13] = (uint8_t)((l4[13] & ~(XP_TCP_FIN | XP_TCP_RST)) | end);
 	} else {
 		put16(l4 + 4, 8 + length);
 	}
@@ -243,11 +242,11 @@ static size_t make(struct mend *mend, uint32_t from, uint32_t length, bool fin)
 	return len;
 }
 
-/* Behind data that the capture does not have. */
-static size_t make_fin(struct mend *mend)
+/* Behind data that the capture does not have, or that an RST carries. */
+static size_t make_end(struct mend *mend)
 {
 	const struct xp_packet *p = &mend->parsed;
-	size_t len = make(mend, 0, 0, true);
+	size_t len = make(mend, 0, 0, mend->end);
 	uint8_t *l4 = mend->frame + p->l4;
 
 	put32(l4 + 4, p->seq + p->payload + !!(p->tcp_flags & XP_TCP_SYN));
@@ -276,65 +275,95 @@ static void begin_pieces(struct mend *mend)
 	size_t there = mend->packet.len > p->data ? mend->packet.len - p->data : 0;
 
 	mend->have = there < p->payload ? (uint32_t)there : p->payload;
-	mend->fin = p->proto == IPPROTO_TCP && p->tcp_flags & XP_TCP_FIN;
+	mend->end = p->proto == IPPROTO_TCP ? p->tcp_flags & (XP_TCP_FIN | XP_TCP_RST) : 0;
 	/* Headers of a tunnel have lengths of their own: such a packet is not divided. */
 	if (p->l3 != ip_offset(mend->packet.frame, mend->packet.len) ||
-	    (!mend->have && !mend->fin)) {
+	    (!mend->have && !mend->end)) {
 		mend->as_is = mend->packet.len <= MAX_FRAME;
 		mend->done = !mend->as_is;
-		mend->counts.lost++;
+		mend->counts.lost += mend->have < p->payload;
 		return;
 	}
 	if (mend->have < p->payload)
 		mend->counts.cut++;
 	else
-		mend->counts.super++;
+		mend->counts.super += mend->packet.len > MAX_FRAME ||
+				      missing_length(mend->packet.frame, mend->packet.len);
 }
 
-static bool trusts(struct mend *mend)
+/* An RST may carry data (RFC 9293, 3.5.3), which other followers take for the stream's. */
+static bool speaks_at_reset(const struct xp_packet *p)
 {
-	return mend->survey && survey_trusts(mend->survey, &mend->parsed,
-					     checksums_hold(&mend->packet, &mend->parsed));
+	return p->proto == IPPROTO_TCP && p->tcp_flags & XP_TCP_RST && p->payload;
+}
+
+/* An RST that its own direction does not heed was not its sender's, or did not arrive. */
+static bool is_unheeded(struct mend *mend)
+{
+	const struct xp_packet *p = &mend->parsed;
+
+	return mend->survey && p->proto == IPPROTO_TCP && p->tcp_flags & XP_TCP_RST &&
+	       survey_goes_on(mend->survey, p);
+}
+
+/* All of it is there: is it to be given as it is, and if not, is it to be trusted? */
+static void begin_whole(struct mend *mend)
+{
+	const struct xp_packet *p = &mend->parsed;
+	bool resets = speaks_at_reset(p), good, trusted;
+
+	if (!mend->survey && !resets)
+		return;
+	good = checksums_hold(&mend->packet, p);
+	trusted = mend->survey && survey_trusts(mend->survey, p, good);
+	mend->as_is = !trusted;
+	mend->counts.unfinished += trusted;
+	if (is_unheeded(mend)) {
+		mend->counts.unheeded++;
+		mend->done = !resets;
+		mend->parsed.tcp_flags &= (uint8_t)~XP_TCP_RST;
+	}
+	if (!resets || (!good && !trusted))
+		return;
+	mend->as_is = false;
+	begin_pieces(mend);
 }
 
 void mend_begin(struct mend *mend, const struct capture_packet *packet)
 {
-	bool whole;
 	int r;
 
 	mend->packet = *packet;
 	mend->given = mend->have = 0;
-	mend->done = mend->fin = false;
+	mend->done = false;
+	mend->end = 0;
 	mend->as_is = true;
 	r = parse(packet, mend->patched, &mend->parsed);
 	if (r) {
 		mend->counts.lost +=
 			(r == -XP_R_SHORT || r == -XP_R_HEADER_SPLIT) && packet->len < packet->wire;
-		return;
+	} else if (is_whole(packet, &mend->parsed) && packet->len <= MAX_FRAME &&
+		   !missing_length(packet->frame, packet->len)) {
+		begin_whole(mend);
+	} else {
+		mend->as_is = false;
+		begin_pieces(mend);
 	}
-	whole = is_whole(packet, &mend->parsed);
-	if (whole && packet->len <= MAX_FRAME && !missing_length(packet->frame, packet->len)) {
-		mend->as_is = !trusts(mend);
-		mend->counts.unfinished += !mend->as_is;
-		return;
-	}
-	mend->as_is = false;
-	begin_pieces(mend);
 }
 
 static size_t next_piece(struct mend *mend)
 {
 	uint32_t left = mend->have - mend->given, from = mend->given, length = left;
-	bool last;
+	uint8_t end = 0;
 
 	if (mend->parsed.data + length > MAX_FRAME)
 		length = PIECE;
-	last = length == left && mend->have == mend->parsed.payload;
 	mend->given += length;
-	if (last)
-		mend->fin = false;
-	mend->done = mend->given == mend->have && !mend->fin;
-	return make(mend, from, length, last);
+	if (length == left && mend->have == mend->parsed.payload)
+		end = mend->end & XP_TCP_FIN;
+	mend->end &= (uint8_t)~end;
+	mend->done = mend->given == mend->have && !mend->end;
+	return make(mend, from, length, end);
 }
 
 int mend_next(struct mend *mend, const void **frame, size_t *len)
@@ -346,13 +375,13 @@ int mend_next(struct mend *mend, const void **frame, size_t *len)
 		*frame = mend->packet.frame;
 		*len = mend->packet.len;
 		mend->done = true;
-	} else if (!mend->have && !mend->fin) {
+	} else if (!mend->have && !mend->end) {
 		*len = make_trusted(mend);
 		mend->done = true;
 	} else if (mend->given < mend->have) {
 		*len = next_piece(mend);
 	} else {
-		*len = make_fin(mend);
+		*len = make_end(mend);
 		mend->done = true;
 	}
 	return 1;

@@ -8,11 +8,11 @@
  * checksum holds; so it is with data that somebody slipped in with a checksum that makes the
  * receiver throw them away. Therefore, in a direction of a connection
  *
- *   - that has good packets: data with a wrong checksum are trusted if they are missing from the
- *     good ones, between those or right behind, earlier or later; nothing else is;
- *   - that has none: everything is trusted if its sender's packets are mostly wrong. A damaged
- *     port or address looks like such a direction, too: there most packets of the sender, or, if
- *     there is but one of it, of the capture, are good.
+ *   - that has good data: data with a wrong checksum are trusted if they are missing from the
+ *     good ones, before, between or right behind those; nothing else is;
+ *   - that has none: all data are trusted if the data of its sender are mostly wrong, and without
+ *     any good packet all else is, too. A damaged port or address looks like such a direction:
+ * there most packets of the sender, or, if there is but one of it, of the capture, are good.
  *
  * Streams longer than 4 GiB wrap: offsets are 64 bit, counted from the connection's first packet.
  */
@@ -51,6 +51,9 @@ struct half {
 	int64_t reach;	/* end of what is good or was trusted */
 	uint64_t good;
 	uint64_t bad;
+	uint64_t data;	      /* packets with data */
+	uint64_t seen;	      /* of those, so far, when they come again */
+	bool reset;	      /* an RST was seen */
 	struct range *ranges; /* in order, disjoint, not touching */
 	size_t count;
 };
@@ -60,6 +63,7 @@ struct survey {
 	struct sender *senders[BUCKETS];
 	uint64_t good;
 	uint64_t bad;
+	uint64_t survived; /* packets with data behind an RST of the same direction */
 };
 
 struct survey *survey_new(void)
@@ -252,8 +256,12 @@ int survey_add(struct survey *survey, const struct xp_packet *packet, bool good)
 	half->bad += !good;
 	survey->good += good;
 	survey->bad += !good;
-	if (!packet->payload)
+	if (!packet->payload) {
+		half->reset |= packet->proto == IPPROTO_TCP && packet->tcp_flags & XP_TCP_RST;
 		return 0;
+	}
+	half->data++;
+	survey->survived += half->reset;
 	half->sender->good += good;
 	half->sender->bad += !good;
 	if (packet->proto != IPPROTO_TCP)
@@ -267,7 +275,7 @@ bool survey_rewind(struct survey *survey)
 	struct half *half, *one;
 	uint32_t i;
 
-	for (i = 0; i < BUCKETS && survey->bad; i++) {
+	for (i = 0; i < BUCKETS; i++) {
 		for (half = survey->buckets[i]; half; half = half->next) {
 			half->now = half;
 			for (one = half; one; one = one->again) {
@@ -276,7 +284,7 @@ bool survey_rewind(struct survey *survey)
 			}
 		}
 	}
-	return survey->bad;
+	return survey->bad || survey->survived;
 }
 
 static bool mostly_bad(const struct survey *survey, const struct sender *sender)
@@ -290,9 +298,7 @@ static bool is_missing(struct half *half, const struct xp_packet *packet)
 {
 	int64_t start = offset_of(half, packet), past = start + packet->payload;
 
-	if (has_any(half, start, past) || start > half->reach)
-		return false;
-	if (half->count && past < half->ranges[0].start)
+	if (has_any(half, start, past) || start < 0 || start > half->reach)
 		return false;
 	if (half->reach < past)
 		half->reach = past;
@@ -308,13 +314,21 @@ bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool g
 	half = all->now;
 	if (begins(half, packet) && half->again)
 		half = all->now = half->again;
+	half->seen += !!packet->payload;
 	if (!half->good)
-		return mostly_bad(survey, half->sender);
+		return !good && mostly_bad(survey, half->sender);
 	if (packet->proto != IPPROTO_TCP || !packet->payload)
 		return false;
 	if (good) {
 		offset_of(half, packet);
 		return false;
 	}
-	return is_missing(half, packet);
+	return half->count ? is_missing(half, packet) : mostly_bad(survey, half->sender);
+}
+
+bool survey_goes_on(struct survey *survey, const struct xp_packet *packet)
+{
+	const struct half *all = find(survey, packet);
+
+	return all && all->now->seen < all->now->data;
 }
