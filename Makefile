@@ -90,6 +90,8 @@ $(BUILD)/tests/host: $(HOST_OBJ) $(STATIC)
 $(BUILD)/tests/prog: $(PROG_OBJ) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
+$(BUILD)/tests/make_captures: tests/net/make_captures.c $(BUILD)/obj/tests/prog/packet.o
+	$(CC) $(ALL_CFLAGS) -Itests/prog -MMD -MP $< -o $@ $(BUILD)/obj/tests/prog/packet.o
 $(BUILD)/tests/%: tests/net/%.c $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $< -o $@ $(STATIC) $(LIB_LIBS) -lpthread
