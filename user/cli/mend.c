@@ -306,6 +306,15 @@ static bool is_unheeded(struct mend *mend)
 	       survey_goes_on(mend->survey, p);
 }
 
+/* A SYN with another number in the middle of a connection, which goes on as if it had not been. */
+static bool is_astray(struct mend *mend)
+{
+	const struct xp_packet *p = &mend->parsed;
+
+	return mend->survey && p->proto == IPPROTO_TCP && p->tcp_flags & XP_TCP_SYN &&
+	       !p->payload && survey_leads_nowhere(mend->survey, p);
+}
+
 /* All of it is there: is it to be given as it is, and if not, is it to be trusted? */
 static void begin_whole(struct mend *mend)
 {
@@ -322,6 +331,9 @@ static void begin_whole(struct mend *mend)
 		mend->counts.unheeded++;
 		mend->done = !resets;
 		mend->parsed.tcp_flags &= (uint8_t)~XP_TCP_RST;
+	} else if (is_astray(mend)) {
+		mend->counts.astray++;
+		mend->done = true;
 	}
 	if (!resets || (!good && !trusted))
 		return;

@@ -17,6 +17,7 @@ struct mend_counts {
 	uint64_t cut;	     /* cut short: what the capture has of their data is followed */
 	uint64_t lost;	     /* cut short so that nothing can be followed */
 	uint64_t unheeded;   /* RST behind which the same direction goes on */
+	uint64_t astray;     /* SYN of a connection that never had data, on a key that has */
 	uint64_t super;	     /* longer than any frame, or without a length: divided */
 };
 

@@ -23,7 +23,8 @@
 #include "mend_survey.h"
 
 #define BUCKETS 65536u
-#define MOSTLY 10 /* so many good packets for each bad one: a network that damages some */
+#define NEAR (1 << 26) /* distance of sequence numbers within one connection, or nearly so */
+#define MOSTLY 10      /* so many good packets for each bad one: a network that damages some */
 
 /* All packets with data from one address. */
 struct sender {
@@ -63,7 +64,8 @@ struct survey {
 	struct sender *senders[BUCKETS];
 	uint64_t good;
 	uint64_t bad;
-	uint64_t survived; /* packets with data behind an RST of the same direction */
+	uint64_t connections; /* beyond the first of each key */
+	uint64_t survived;    /* packets with data behind an RST of the same direction */
 };
 
 struct survey *survey_new(void)
@@ -164,11 +166,29 @@ static struct half *find(struct survey *survey, const struct xp_packet *packet)
 	return half;
 }
 
-/* A SYN that does not repeat the first one begins another connection. */
-static bool begins(const struct half *half, const struct xp_packet *packet)
+static bool is_near(const struct half *half, const struct xp_packet *packet)
 {
-	return packet->proto == IPPROTO_TCP && packet->tcp_flags & XP_TCP_SYN &&
-	       packet->seq != half->first;
+	int32_t ahead = (int32_t)(packet->seq - half->first - (uint32_t)half->last);
+
+	return ahead < NEAR && ahead > -NEAR;
+}
+
+/* The connection of this key that the packet is of: of those that were seen, the last but one that
+ * is near it, else the last; NULL: of one that begins with it. */
+static struct half *find_now(struct half *all, const struct xp_packet *packet)
+{
+	struct half *half, *found = NULL;
+
+	if (packet->proto != IPPROTO_TCP)
+		return all;
+	for (half = all; half; half = half == all->now ? NULL : half->again) {
+		if (packet->tcp_flags & XP_TCP_SYN ? packet->seq == half->first
+						   : is_near(half, packet))
+			found = half;
+	}
+	if (found || packet->tcp_flags & XP_TCP_SYN)
+		return found;
+	return all->now;
 }
 
 static int64_t offset_of(struct half *half, const struct xp_packet *packet)
@@ -245,12 +265,14 @@ int survey_add(struct survey *survey, const struct xp_packet *packet, bool good)
 
 	if (!all)
 		return -ENOMEM;
-	half = all->now;
-	if (begins(half, packet) && (half->good || half->bad)) {
-		half->again = new_half(survey, packet);
-		if (!half->again)
+	half = find_now(all, packet);
+	if (!half) {
+		half = new_half(survey, packet);
+		if (!half)
 			return -ENOMEM;
-		half = all->now = half->again;
+		all->now->again = half;
+		all->now = half;
+		survey->connections++;
 	}
 	half->good += good;
 	half->bad += !good;
@@ -284,7 +306,7 @@ bool survey_rewind(struct survey *survey)
 			}
 		}
 	}
-	return survey->bad || survey->survived;
+	return survey->bad || survey->survived || survey->connections;
 }
 
 static bool mostly_bad(const struct survey *survey, const struct sender *sender)
@@ -311,9 +333,11 @@ bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool g
 
 	if (!all)
 		return false;
-	half = all->now;
-	if (begins(half, packet) && half->again)
-		half = all->now = half->again;
+	half = find_now(all, packet);
+	if (!half)
+		half = all->now = all->now->again;
+	if (!half)
+		return false;
 	half->seen += !!packet->payload;
 	if (!half->good)
 		return !good && mostly_bad(survey, half->sender);
@@ -328,7 +352,18 @@ bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool g
 
 bool survey_goes_on(struct survey *survey, const struct xp_packet *packet)
 {
-	const struct half *all = find(survey, packet);
+	struct half *all = find(survey, packet), *half = all ? find_now(all, packet) : NULL;
 
-	return all && all->now->seen < all->now->data;
+	return half && half->seen < half->data;
+}
+
+bool survey_leads_nowhere(struct survey *survey, const struct xp_packet *packet)
+{
+	struct half *all = find(survey, packet), *half = all ? find_now(all, packet) : NULL, *other;
+
+	for (other = all; half && !half->data && other; other = other->again) {
+		if (other->data)
+			return true;
+	}
+	return false;
 }

@@ -22,5 +22,7 @@ bool survey_rewind(struct survey *survey);
 bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool good);
 /* Asked after that: does its direction send more data, in the same connection? */
 bool survey_goes_on(struct survey *survey, const struct xp_packet *packet);
+/* Does this SYN begin a connection without data, while others on the key have some? */
+bool survey_leads_nowhere(struct survey *survey, const struct xp_packet *packet);
 
 #endif
