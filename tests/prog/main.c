@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * main.c - run the program tests: `prog` runs all suites, `prog NAME...` those named.
+ * main.c - run the program tests: `prog` runs all suites, `prog NAME...` those named, `prog out`
+ * and `prog out NAME...` those that packets going out must pass as well.
  */
 #include "../runner.h"
+#include "stand.h"
 #include "suites.h"
 
 static const struct named_suite suites[] = {
@@ -11,7 +13,26 @@ static const struct named_suite suites[] = {
 #undef X
 };
 
+/* What is the same for packets that go out, through the egress program. */
+static const struct named_suite out_suites[] = {
+	{"tcp", suite_tcp},
+	{"holes", suite_holes},
+	{"udp", suite_udp},
+	{"checksum", suite_checksum},
+};
+
 int main(int argc, char **argv)
 {
-	return run_suites(argc, argv, suites, COUNT(suites));
+	int failed;
+
+	if (argc > 1 && !strcmp(argv[1], "out")) {
+		stand_send(true);
+		return run_suites(argc - 1, argv + 1, out_suites, COUNT(out_suites));
+	}
+	failed = run_suites(argc, argv, suites, COUNT(suites));
+	if (argc > 1)
+		return failed;
+	printf("The same, going out:\n");
+	stand_send(true);
+	return run_suites(argc, argv, out_suites, COUNT(out_suites)) || failed;
 }

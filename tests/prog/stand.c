@@ -12,12 +12,14 @@
 #include <time.h>
 
 #include "context.h"
+#include "out.h"
 #include "stand.h"
 
 struct stand stand;
 static struct frame frame;
 static struct xp_completion seen[XP_MIN_RING * 4];
 static struct xdplace *shared; /* stand_share() */
+static bool sends;	       /* stand_send() */
 
 static size_t poll_all(uint32_t lane);
 static void release_all(uint32_t lane, size_t n);
@@ -46,6 +48,7 @@ struct xdplace_opts stand_opts(void)
 		.ring = 4096,
 		.no_selftest = true,
 		.log = log_line,
+		.egress = sends ? XP_EGRESS_AUTO : XP_EGRESS_OFF,
 	};
 
 	return opts;
@@ -105,9 +108,23 @@ static bool clean_up(void)
 	       !audit.state[XDPLACE_AREA_TWICE];
 }
 
+void stand_send(bool out)
+{
+	sends = out;
+}
+
+bool stand_sends(void)
+{
+	return sends;
+}
+
 void stand_share(void)
 {
+	if (sends)
+		out_open();
 	stand_open(NULL);
+	if (sends)
+		out_attach(stand.ctx);
 	xdplace_lane_close(stand.lane[0]);
 	shared = stand.ctx;
 	stand.ctx = NULL;
@@ -117,6 +134,8 @@ void stand_unshare(void)
 {
 	xdplace_close(shared);
 	shared = NULL;
+	if (sends)
+		out_close();
 }
 
 void stand_setup(void)
@@ -717,9 +736,19 @@ void stand_table(const char *name, const struct step *steps, size_t count)
 	stand.where = NULL;
 }
 
+/* Nothing is kept from the wire. */
+static int send_frame(const void *bytes, size_t len)
+{
+	int err = out_send(bytes, len, NULL);
+
+	ck_assert_msg(!err, "%s: send %zu bytes: %s", where(), len, strerror(-err));
+	return XDP_PASS;
+}
+
 int stand_feed_frame(uint32_t lane, const void *bytes, size_t len)
 {
-	int action = xdplace_run(stand.ctx, lane, bytes, len);
+	bool out = sends && stand.ctx == shared;
+	int action = out ? send_frame(bytes, len) : xdplace_run(stand.ctx, lane, bytes, len);
 
 	ck_assert_msg(action >= 0, "%s: run: %s", where(), xdplace_error());
 	stand.frames++;

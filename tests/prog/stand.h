@@ -130,6 +130,10 @@ void stand_rule(const char *text);
  */
 void stand_share(void);
 void stand_unshare(void);
+/* From now on what is shared sends: packets reach the egress program (out.h). */
+void stand_send(bool out);
+/* True then: data take the long way, which tells of a segment in two areas by two completions. */
+bool stand_sends(void);
 /* Checked fixtures: open as NULL, close with all the checks. */
 void stand_setup(void);
 void stand_close(void);

@@ -21,6 +21,7 @@
 	X(full)                                                                                    \
 	X(lanes)                                                                                   \
 	X(hostile)                                                                                 \
+	X(egress)                                                                                  \
 	X(abuse)
 
 #define X(name) Suite *suite_##name(void);

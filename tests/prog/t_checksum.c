@@ -72,7 +72,8 @@ START_TEST(damaged_segment_that_straddles)
 		{P(ACK, 5000, 1000), {C(APPEND, .at = 4000, .len = 1000)}},
 	};
 
-	TABLE(steps);
+	if (!stand_sends())
+		TABLE(steps);
 }
 END_TEST
 
