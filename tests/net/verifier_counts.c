@@ -89,7 +89,7 @@ static int print_programs(const char *configuration, uint32_t placement)
 	if (err)
 		return err;
 	while (!bpf_prog_get_next_id(id, &id)) {
-		if (get_info(id, &other, theirs) || other.type != BPF_PROG_TYPE_XDP ||
+		if (get_info(id, &other, theirs) ||
 		    !share(maps, info.nr_map_ids, theirs, other.nr_map_ids))
 			continue;
 		printf("%s %s %u\n", configuration, other.name, other.verified_insns);
@@ -109,6 +109,7 @@ static int count(const struct configuration *configuration)
 	opts.size = sizeof(opts);
 	opts.name = name;
 	opts.no_selftest = true;
+	opts.egress = XP_EGRESS_AUTO;
 	ctx = xdplace_open(&opts);
 	if (!ctx) {
 		fprintf(stderr, "%s: %s\n", configuration->name, xdplace_error());
