@@ -93,6 +93,7 @@ two_cpus()
 
 	topology_direct 2 || return
 	in_ns client ethtool -K c0 gro on >/dev/null
+	# shellcheck disable=SC2016  # the inner shell expands it
 	ip netns exec "$PREFIX-client" sh -c 'for q in /sys/class/net/c0/queues/rx-*; do
 		echo 3 >$q/rps_cpus; done'
 	follow_start f client c0 skb "tap tcp" --egress || return
@@ -138,23 +139,63 @@ both_listed()
 	in_ns client "$XDPLACE" unload -n "$CONTEXT" >/dev/null
 }
 
-# OPTION: while follow sleeps its ring fills, and packets are missed that the host's stack gets.
-missed()
+# Sends three parts, the second and the third when it is told to.
+parts_start()
+{
+	cat >"$WORK/parts.sh" <<-END
+		cd "$WORK"
+		for part in 1 2 3; do
+			until [ -e go\$part ]; do sleep 0.1; done
+			cat part\$part
+		done
+	END
+	rm -f "$WORK"/go?
+	spawn_in parts server socat -t 30 "TCP-LISTEN:$PORT,reuseaddr" "SYSTEM:sh $WORK/parts.sh"
+	wait_ready parts 10 port_open server $PORT || no "socat: $(cat "$WORK/parts.err")"
+}
+
+# PARTS: that many have been received.
+received()
+{
+	local i all=0
+
+	for ((i = 1; i <= $1; i++)); do
+		all=$((all + $(size_of "$WORK/part$i")))
+	done
+	[ "$(size_of "$WORK/got")" -eq $all ]
+}
+
+# While follow sleeps its ring fills, and packets are missed that the host's stack gets and
+# acknowledges.
+gap_acked()
 {
 	local FOLLOW_OPTIONS=(--lanes 1 --ring 1024 --umem-size 256M --hole-age 60s)
+	local key=tcp_${SERVER4}_$PORT-${CLIENT4}_$LOCAL
 
-	topology_direct && http_start 8080 || return
-	follow_start f client c0 native "tap tcp port 8080" "$@" || return
-	spawn_in fetch client curl -sS -i -o "$WORK/got" --local-port $LOCAL --limit-rate 2M \
-		"http://$SERVER4:8080/paced"
-	sleep 0.5
+	topology_direct && parts_start || return
+	rm -f "$WORK/got"
+	follow_start f client c0 native "tap tcp port $PORT" --egress || return
+	spawn_in fetch client socat -u "TCP:$SERVER4:$PORT,sourceport=$LOCAL" "CREATE:$WORK/got"
+	touch "$WORK/go1"
+	wait_for 20 received 1 || no "part 1 does not arrive" || return
 	kill -STOP "${PIDS[f]}"
-	wait_for 10 has_missed
+	touch "$WORK/go2"
+	wait_for 20 received 2 || no "part 2 does not arrive" || return
 	kill -CONT "${PIDS[f]}"
-	wait "${PIDS[fetch]}" || no "curl: $(cat "$WORK/fetch.err")" || return
-	unset "PIDS[fetch]"
+	wait_for 20 ring_empty
+	touch "$WORK/go3"
+	wait_for 20 received 3 || no "part 3 does not arrive" || return
 	wait_for 20 all_told 2
-	stats "$CONTEXT-f" && follow_stop f client c0
+	stats "$CONTEXT-f" && follow_stop f client c0 || return
+	[ "$(reason_of ring_full)" -gt 0 ] || no "nothing was missed" || return
+	[ "$(reason_of gap_acked)" -gt 0 ] || no "no gap_acked: $(tr -d '\n' <"$WORK/stats")" || return
+	same_or_gap f "$key" "$WORK/got"
+}
+
+ring_empty()
+{
+	in_ns client "$XDPLACE" status --json -n "$CONTEXT-f" |
+		jq -e '[.contexts[].lanes[].waiting] | add == 0'
 }
 
 stats()
@@ -162,27 +203,12 @@ stats()
 	in_ns client "$XDPLACE" stats --json -n "$1" >"$WORK/stats"
 }
 
-has_missed()
-{
-	stats "$CONTEXT-f" && [ "$(reason_of ring_full)" -gt 20 ]
-}
-
 reason_of()
 {
 	jq ".. | objects | select(has(\"$1\")) | .$1" "$WORK/stats" | head -n 1
 }
 
-gap_acked()
-{
-	local key=tcp_${SERVER4}_8080-${CLIENT4}_$LOCAL
-
-	missed --egress || return
-	[ "$(reason_of ring_full)" -gt 0 ] || no "nothing was missed" || return
-	[ "$(reason_of gap_acked)" -gt 0 ] || no "no gap_acked: $(tr -d '\n' <"$WORK/stats")" || return
-	same_or_gap f "$key" "$WORK/got"
-}
-
-# MODE: a killed process leaves nothing that goes on placing.
+# A killed process leaves nothing that goes on placing.
 killed_tcx()
 {
 	local pid
@@ -285,7 +311,9 @@ setup 402653184
 others=$(egress_programs)
 make_file "$WORK/upload" 30000001 1
 make_file "$WORK/down" 20000003 2
-make_file "$WORK/www/paced" 12000000 3
+make_file "$WORK/part1" 300000 3
+make_file "$WORK/part2" 2500000 4
+make_file "$WORK/part3" 300000 5
 hook=$(default_hook)
 run_case egress_native_ipv4_tso "R19 R4" halves native 4 on --egress "$hook"
 run_case egress_skb_ipv6_tso "R19 R4" halves skb 6 on --egress "$hook"
