@@ -16,6 +16,7 @@
 #include <xdp/libxdp.h>
 
 #include "context.h"
+#include "cursor.h"
 #include "interface.h"
 #include "xdplace.skel.h"
 
@@ -83,6 +84,10 @@ static int share_maps(const struct xdplace *ctx, struct xdplace_bpf *skel)
 	size_t i;
 	int err;
 
+	/* A memory of its own, as large as the context's. */
+	err = bpf_map__set_max_entries(skel->maps.xp_recent, ctx->config.lanes * XP_RECENT);
+	if (err)
+		return xp_fail(-err, "size map xp_recent: %s", strerror(-err));
 	for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
 		err = bpf_map__reuse_fd(shared[i].map, ctx->map[shared[i].which]);
 		if (err)
