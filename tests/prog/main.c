@@ -23,6 +23,8 @@ static const struct named_suite out_suites[] = {
 
 int main(int argc, char **argv)
 {
+	/* The quick ones; `prog out` takes its time. */
+	char *quick[] = {argv[0], "tcp", "udp"};
 	int failed;
 
 	if (argc > 1 && !strcmp(argv[1], "out")) {
@@ -34,5 +36,5 @@ int main(int argc, char **argv)
 		return failed;
 	printf("The same, going out:\n");
 	stand_send(true);
-	return run_suites(argc, argv, out_suites, COUNT(out_suites)) || failed;
+	return run_suites(COUNT(quick), quick, out_suites, COUNT(out_suites)) || failed;
 }
