@@ -292,6 +292,7 @@ START_TEST(rule_format_refuses_nonsense)
 		{.verdict = 1, .proto = IPPROTO_ICMP, .sport_max = 9, .dport_max = 9},
 		{.verdict = 1, .vnet_kind = 99, .sport_max = 9, .dport_max = 9},
 		{.verdict = 1, .sport_min = 9, .sport_max = 8, .dport_max = 9},
+		{.verdict = 1, .vnet_kind = XP_VNET_QINQ, .vnet = 1 << 24, .sport_max = 9},
 	};
 	char text[128];
 
@@ -379,7 +380,7 @@ Suite *suite_rule(void)
 	tcase_add_loop_test(text, rule_fault_is_located, 0, COUNT(faults));
 	tcase_add_test(text, rule_format_tells_the_length_it_needs);
 	tcase_add_test(text, rule_format_swaps_what_only_src_has);
-	tcase_add_loop_test(text, rule_format_refuses_nonsense, 0, 8);
+	tcase_add_loop_test(text, rule_format_refuses_nonsense, 0, 9);
 	suite_add_tcase(suite, text);
 	tcase_add_test(management, rule_tap_never_takes_management);
 	tcase_add_loop_test(management, rule_that_spares_ssh_is_harmless, 0, COUNT(harmless));

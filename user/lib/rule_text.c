@@ -376,7 +376,7 @@ static bool valid(const struct xp_rule *rule)
 
 	if (rule->verdict != XP_RULE_TAP && rule->verdict != XP_RULE_TAKE)
 		return false;
-	if (families == (XP_RULE_V4 | XP_RULE_V6) || rule->vnet_kind > XP_VNET_IPIP)
+	if (families == (XP_RULE_V4 | XP_RULE_V6) || !xp_vnet_valid(rule->vnet_kind, rule->vnet))
 		return false;
 	if (rule->flags & XP_RULE_OVERLAP && rule->flags & XP_RULE_WHOLE)
 		return false;

@@ -223,13 +223,29 @@ void xp_out(struct xp_out *o, const char *fmt, ...)
 		o->len += len;
 }
 
-void xp_out_vnet(struct xp_out *o, unsigned kind, uint32_t id, bool has_id)
+/* How the kind is written; NULL: it is none. */
+static const struct vnet_word *find_vnet(unsigned kind)
 {
 	const struct vnet_word *v;
 
-	for (v = vnet_words; v < vnet_words + VNET_WORDS && v->kind != kind; v++)
-		;
-	if (v == vnet_words + VNET_WORDS)
+	for (v = vnet_words; v < vnet_words + VNET_WORDS; v++)
+		if (v->kind == kind)
+			return v;
+	return NULL;
+}
+
+bool xp_vnet_valid(unsigned kind, uint32_t id)
+{
+	const struct vnet_word *v = find_vnet(kind);
+
+	return v ? id <= v->max : kind == XP_VNET_NONE && !id;
+}
+
+void xp_out_vnet(struct xp_out *o, unsigned kind, uint32_t id, bool has_id)
+{
+	const struct vnet_word *v = find_vnet(kind);
+
+	if (!v)
 		return;
 	xp_out(o, " %s", v->word);
 	if (!has_id || !v->max)

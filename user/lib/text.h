@@ -48,6 +48,9 @@ void xp_text_mask(uint8_t address[16], unsigned bits);
  */
 int xp_text_vnet(struct xp_text *t, uint8_t *kind, uint32_t *id, bool *has_id);
 
+/* Is there such a virtual network? */
+bool xp_vnet_valid(unsigned kind, uint32_t id);
+
 struct xp_out {
 	char *text;
 	size_t size;
