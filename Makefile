@@ -4,6 +4,7 @@
 # make check      as root: install what is missing, build, run all tests
 # make demo       as root: install what is missing, build, show real traffic being placed
 # make check-kernels  boot Debian's 6.1 and 6.12 in QEMU and try there what was built (KERNELS=...)
+# make fuzz-stages  libFuzzer on the pure stages and on what reads hostile memory: SECONDS=... each
 # make bench      as root: measure (CASES=... for a part)
 # make install    DESTDIR, PREFIX
 # make lint       formatting, warnings of two compilers, scripts, man pages, verifier counts
@@ -39,13 +40,22 @@ HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/host/*.c))
 PROG_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/prog/*.c))
 NET_TOOLS := $(patsubst tests/net/%.c,$(BUILD)/tests/%,$(wildcard tests/net/*.c))
 KERNEL_TOOLS := $(patsubst tests/kernels/%.c,$(BUILD)/tests/%,$(wildcard tests/kernels/*.c))
+# A file is a target, but for those that all share or that have a main() of their own.
+FUZZ_NAMES := $(filter-out fuzz seeds object,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+FUZZ_DIR ?= $(BUILD)/fuzz
+FUZZ_FLAGS := -std=gnu11 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude -Ibpf -Iuser/lib -Iuser/cli \
+	-I$(BUILD) -fsanitize=address,undefined -fno-sanitize-recover=all
+# Words in packets lie where they lie, and the stages load them as the BPF program does.
+FUZZ_FLAGS += -fno-sanitize=alignment
+FUZZ_LIB := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(LIB_SRC) user/cli/capture.c user/cli/options.c tests/fuzz/fuzz.c)
+LIBFUZZER := $(wildcard $(shell $(CLANG) -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a)
 BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 
 STATIC := $(BUILD)/libxdplace.a
 SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
 
-.PHONY: all lib cli examples tests bench-build check check-kernels demo bench install clean lint dependencies
+.PHONY: all lib cli examples tests bench-build fuzz-build fuzz-stages check check-kernels demo bench install clean lint dependencies
 all: lib cli examples
 
 lib: $(STATIC) $(SHARED)
@@ -107,10 +117,24 @@ $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 $(BUILD)/bench/bench: $(BENCH_SRC) $(wildcard tests/bench/*.h) $(BENCH_BPF) $(STATIC)
 	$(CC) $(ALL_CFLAGS) -I$(BUILD)/bench $(BENCH_SRC) -o $@ $(STATIC) $(LIB_LIBS) -ljson-c -lm -lpthread
 
+# With the library's own sources built for libFuzzer; nothing at all where that is not installed.
+fuzz-build: $(if $(LIBFUZZER),$(FUZZ_NAMES:%=$(FUZZ_DIR)/%))
+$(FUZZ_DIR)/libfuzzed.a: $(FUZZ_LIB)
+	rm -f $@ && $(AR) rcs $@ $^
+$(FUZZ_LIB): $(FUZZ_DIR)/%.o: %.c $(BUILD)/xdplace.skel.h
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_FLAGS) $(FUZZ_EXTRA) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+$(FUZZ_NAMES:%=$(FUZZ_DIR)/%): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_DIR)/libfuzzed.a
+	$(CLANG) $(FUZZ_FLAGS) $(FUZZ_EXTRA) -fsanitize=fuzzer -MMD -MP $< -o $@ $(FUZZ_WRAP) \
+		$(FUZZ_DIR)/libfuzzed.a $(LIB_LIBS) -lpcap
+$(BUILD)/tests/fuzz-seeds: tests/fuzz/seeds.c tests/prog/packet.c tests/prog/packet.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@
+
 dependencies:
 	@scripts/dependencies.sh
 check: dependencies
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory tests fuzz-build
 	@scripts/check.sh
 # Without QEMU it skips, and says so; without what building needs nothing goes on.
 check-kernels:
@@ -123,6 +147,9 @@ demo: dependencies
 bench: dependencies
 	@$(MAKE) --no-print-directory bench-build
 	@scripts/bench.sh $(CASES)
+fuzz-stages: dependencies
+	@$(MAKE) --no-print-directory fuzz-build
+	@scripts/fuzz.sh run $(SECONDS)
 lint: all tests bench-build
 	@scripts/lint.sh
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# In:  what `make tests` built under BUILD [build]; names of parts to run (host, prog, t_curl ...),
-#      none: all of them; how many at a time, JOBS [two for each CPU, 4 at most].
+# In:  what `make tests fuzz-build` built under BUILD [build]; names of parts to run (host, prog,
+#      fuzz, t_curl ...), none: all of them; how many at a time, JOBS [two for each CPU, 4 at most].
 # Out: each result as it comes, then the names of what failed, and as the last line
 #      "N passed, N failed, N skipped". Exit status 1 if anything failed.
 # Promises: every part ends within its time, and leaves no process, namespace or pin behind, also
@@ -53,18 +53,25 @@ is_libcheck()
 	[ "$1" = host ] || [ "$1" = prog ]
 }
 
+# The script of any other part, and its arguments.
+script_of()
+{
+	[ "$1" = fuzz ] && echo scripts/fuzz.sh replay || echo "tests/net/$1.sh"
+}
+
 seconds_of()
 {
 	local seconds
 
 	is_libcheck "$1" && echo $LIBCHECK_SECONDS && return
-	seconds=$(sed -n 's/^# seconds: \([0-9]*\).*/\1/p' "tests/net/$1.sh" | head -n 1)
+	seconds=$(sed -n 's/^# seconds: \([0-9]*\).*/\1/p' "$(script_of "$1" | cut -d ' ' -f 1)" |
+		head -n 1)
 	echo "${seconds:-$DEFAULT_SECONDS}"
 }
 
 is_alone()
 {
-	! is_libcheck "$1" && head -n 15 "tests/net/$1.sh" | grep -q '^# alone'
+	! is_libcheck "$1" && head -n 15 "$(script_of "$1" | cut -d ' ' -f 1)" | grep -q '^# alone'
 }
 
 # ---- its results ----
@@ -125,7 +132,7 @@ begin() # NAME
 {
 	local log=$work/$1 pid command=("$BUILD/tests/$1")
 
-	is_libcheck "$1" || command=(bash "tests/net/$1.sh")
+	is_libcheck "$1" || read -ra command <<<"bash $(script_of "$1")"
 	: >"$log"
 	# In the background, so that a signal to this script is heard at once.
 	CK_VERBOSITY=normal timeout -k 15 "$(seconds_of "$1")" "${command[@]}" >"$log" 2>&1 </dev/null &
@@ -191,7 +198,7 @@ wanted()
 
 parts=("$@")
 together=() alone=()
-for name in host prog $(basename -s .sh tests/net/t_*.sh); do
+for name in host prog fuzz $(basename -s .sh tests/net/t_*.sh); do
 	wanted "$name" || continue
 	if is_alone "$name"; then
 		alone+=("$name")

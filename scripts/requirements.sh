@@ -82,9 +82,26 @@ in_shell()
 	}' "$@"
 }
 
+# A fuzz target is a test; what it shows stands in the comment that opens it.
+in_fuzz()
+{
+	awk '
+	FNR == 1 { opening = 1; name = FILENAME; sub(/.*\//, "", name); sub(/\.c$/, "", name) }
+	opening && FNR > 1 && match($0, /\[(R[0-9]+ ?)+\]/) {
+		count = split(substr($0, RSTART + 1, RLENGTH - 2), ids, " ")
+		for (i = 1; i <= count; i++)
+			print ids[i], FILENAME, "fuzz_" name
+	}
+	/\*\// && FNR > 1 { opening = 0 }' "$@"
+}
+
 tests()
 {
-	{ in_c tests/host/*.c tests/prog/*.c; in_shell tests/net/t_*.sh; } | awk '!seen[$0]++'
+	{
+		in_c tests/host/*.c tests/prog/*.c
+		in_fuzz tests/fuzz/*.c
+		in_shell tests/net/t_*.sh
+	} | awk '!seen[$0]++'
 }
 
 table()
