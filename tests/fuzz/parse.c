@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * parse.c - fuzz target: frames through bpf/parse.h [R1 R2].
+ * parse.c - fuzz target: frames through bpf/parse.h [R1 R2 R14].
  *
  * Input: the protocol set (two bytes, exclusive or with all), how many bytes at the end are not in
  * the linear part (one byte), the frame.
@@ -145,6 +145,40 @@ static void check_packet(const struct xp_packet *p)
 	check_protocols(p);
 }
 
+/* A part of a datagram that is to be put together: the promise of parse.h for those. */
+static void check_part(const struct xp_packet *p)
+{
+	uint32_t ip = p->v6 ? 40 : 20, end = p->data + p->payload;
+	uint8_t kind = p->v6 ? p->key.v6.vnet_kind : p->key.v4.vnet_kind;
+
+	holds(p->l3 >= ETH_HLEN && p->base >= p->l3 + ip && p->l4 >= p->base && p->data >= p->l4,
+	      "l3 %u base %u l4 %u data %u", p->l3, p->base, p->l4, p->data);
+	holds(p->data <= XP_MAX_HEADER && p->data <= linear, "headers of %u bytes, %u are linear",
+	      p->data, linear);
+	holds(end <= length, "%u + %u bytes in %u", p->data, p->payload, length);
+	holds(p->fragment & XP_PART && !(p->at % 8), "flags %x at %u", p->fragment, p->at);
+	holds(p->at || p->fragment & XP_PART_MORE, "a part that is all");
+	holds(!p->at || p->fragment <= (XP_PART | XP_PART_MORE), "flags %x at %u", p->fragment,
+	      p->at);
+	holds(!p->at || p->data == p->base, "%u bytes of headers at %u", p->data - p->base, p->at);
+	holds(kind <= XP_VNET_IPIP, "network of kind %u", kind);
+	holds(end <= p->l3 + (p->v6 ? 40 + at16(p->l3 + 4) : at16(p->l3 + 2)), "ends at %u", end);
+	if (p->v6)
+		holds(!memcmp(p->key.v6.src, frame + p->l3 + 8, 32), "addresses");
+	else
+		holds(!memcmp(&p->key.v4.src, frame + p->l3 + 12, 8), "addresses");
+}
+
+static void check_answer(int r, const struct xp_packet *p)
+{
+	if (r)
+		check_reason(r);
+	else
+		check_packet(p);
+	if (r == -XP_R_IP_FRAGMENT && p->fragment)
+		check_part(p);
+}
+
 static void same(const struct xp_packet *a, const struct xp_packet *b, const char *why)
 {
 	holds(!memcmp(&a->key, &b->key, a->v6 ? 48 : 24) && a->v6 == b->v6, "%s: key", why);
@@ -194,11 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	frame = in.at;
 	/* The reference reads the whole input; the subject sees the linear part alone. */
 	r = general(fenced(in.at, linear), linear, 0xa5, &p);
-	if (r)
-		check_reason(r);
-	else
-		check_packet(&p);
-
+	check_answer(r, &p);
 	more = general(fenced(in.at, length), length, 0x5a, &again);
 	/* With what lies behind the IP packet in sight, a refusal may have another name. */
 	holds(r == more || r == -XP_R_HEADER_SPLIT || (r && more), "%d, with all bytes %d", r,
@@ -206,8 +236,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!r)
 		same(&p, &again, "all bytes");
 	linear = length;
-	if (!more)
-		check_packet(&again);
+	check_answer(more, &again);
 	check_plain(fenced(in.at, length), length, more, &again);
 	return 0;
 }
