@@ -5,6 +5,7 @@
 # make demo       as root: install what is missing, build, show real traffic being placed
 # make check-kernels  boot Debian's 6.1 and 6.12 in QEMU and try there what was built (KERNELS=...)
 # make fuzz-stages  libFuzzer on the pure stages and on what reads hostile memory: SECONDS=... each
+# make soak     as root: MINUTES=30 of traffic with faults, nothing may grow; RECORD=yes: into the README
 # make bench      as root: measure (CASES=... for a part)
 # make install    DESTDIR, PREFIX
 # make lint       formatting, warnings of two compilers, scripts, man pages, verifier counts
@@ -55,7 +56,7 @@ BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 STATIC := $(BUILD)/libxdplace.a
 SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
 
-.PHONY: all lib cli examples tests bench-build fuzz-build fuzz-stages check check-kernels demo bench install clean lint dependencies
+.PHONY: all lib cli examples tests bench-build fuzz-build fuzz-stages soak check check-kernels demo bench install clean lint dependencies
 all: lib cli examples
 
 lib: $(STATIC) $(SHARED)
@@ -150,6 +151,9 @@ bench: dependencies
 fuzz-stages: dependencies
 	@$(MAKE) --no-print-directory fuzz-build
 	@scripts/fuzz.sh run $(SECONDS)
+soak: dependencies
+	@$(MAKE) --no-print-directory tests
+	@tests/net/soak.sh -m $(or $(MINUTES),30) $(if $(RECORD),--record)
 lint: all tests bench-build
 	@scripts/lint.sh
 
