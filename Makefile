@@ -49,6 +49,7 @@ FUZZ_FLAGS := -std=gnu11 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude -Ibpf -Iuser
 # Words in packets lie where they lie, and the stages load them as the BPF program does.
 FUZZ_FLAGS += -fno-sanitize=alignment
 FUZZ_LIB := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(LIB_SRC) user/cli/capture.c user/cli/options.c tests/fuzz/fuzz.c)
+comma := ,
 LIBFUZZER := $(wildcard $(shell $(CLANG) -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a)
 BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
@@ -128,6 +129,9 @@ $(FUZZ_LIB): $(FUZZ_DIR)/%.o: %.c $(BUILD)/xdplace.skel.h
 $(FUZZ_NAMES:%=$(FUZZ_DIR)/%): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_DIR)/libfuzzed.a
 	$(CLANG) $(FUZZ_FLAGS) $(FUZZ_EXTRA) -fsanitize=fuzzer -MMD -MP $< -o $@ $(FUZZ_WRAP) \
 		$(FUZZ_DIR)/libfuzzed.a $(LIB_LIBS) -lpcap
+# The kernel's side of a context is played by the target.
+$(FUZZ_DIR)/ring: FUZZ_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,xp_lock xp_unlock xp_lock_lane \
+	xp_unlock_lane xp_map_read bpf_map_lookup_elem ring_buffer__new ring_buffer__free usleep)
 $(BUILD)/tests/fuzz-seeds: tests/fuzz/seeds.c tests/prog/packet.c tests/prog/packet.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@
