@@ -85,13 +85,22 @@ static __always_inline int xp_own_set(struct xp_flow *f, const struct xp_command
 /* Flows that may be moved to the head before the tail is looked at: see xp_lru_slack(). */
 #define XP_ROTATE 256
 
-/* A flow at the tail that was active since it was moved there hides older ones before it. */
+static __always_inline int xp_flow_aged(const struct xp_flow *f)
+{
+	return xp_config.flow_ticks && xp_now() - f->active > xp_config.flow_ticks;
+}
+
+/*
+ * A flow at the tail that was active since it was moved hides older ones before it. It is moved
+ * once for that: what stays idle comes back to the tail and ends there.
+ */
 static long xp_rotate_one(__u32 i, __u32 *lane)
 {
 	struct xp_cursor *cur = xp_cursor_at(*lane);
 	struct xp_flow *f = cur ? xp_flow_at(cur->live.tail - 1) : NULL;
 
-	if (!f || f->active == f->moved_tick || xp_now() - f->moved_tick <= xp_config.closed_ticks)
+	if (!f || (__s32)(f->active - f->moved_tick) <= 0 || xp_flow_aged(f) ||
+	    xp_now() - f->moved_tick <= xp_config.closed_ticks)
 		return 1;
 	xp_lru_front(*lane, cur->live.tail - 1);
 	return 0;
@@ -122,7 +131,7 @@ __attribute__((noinline)) int xp_age_one(__u32 lane)
 		return 1;
 	index = cur->live.tail - 1;
 	f = xp_flow_at(index);
-	if (!f || !xp_config.flow_ticks || xp_now() - f->active <= xp_config.flow_ticks)
+	if (!f || !xp_flow_aged(f))
 		return 0;
 	xp_flow_end(lane, index, XP_R_AGED);
 	xp_flow_free(cur, f, index);

@@ -232,6 +232,32 @@ START_TEST(idle_flows_age_behind_a_busy_one_in_a_large_table)
 }
 END_TEST
 
+/* Flows that were active more than once, among busy ones, with ticks all the time. [R3] */
+START_TEST(idle_flows_age_among_busy_ones_in_a_large_table)
+{
+	enum { FLOWS = 60, BUSY = 6 };
+	struct xdplace_opts opts = stand_opts();
+	unsigned i, round;
+
+	opts.flows = 1024;
+	opts.flow_age_ms = 300;
+	opts.closed_age_ms = 100;
+	open_with(opts);
+	open_flows(FLOWS);
+	stand_sleep_ms(40);
+	for (round = 0; round < 25; round++) {
+		for (i = 1; i <= FLOWS; i += round ? FLOWS / BUSY : 1)
+			run(data_of(i, 10 * round, 10),
+			    (struct want)C(APPEND, .at = 10 * round, .len = 10), no_more);
+		stand_sleep_ms(40);
+		tick();
+		stand_drain(0);
+	}
+	ck_assert_uint_eq(stand_flows(), BUSY);
+	ck_assert_uint_eq(stand_counters().aged, FLOWS - BUSY);
+}
+END_TEST
+
 /* [R3] */
 START_TEST(idle_flow_never_ages_if_not_wanted)
 {
@@ -476,6 +502,7 @@ Suite *suite_table(void)
 	tcase_add_test(tc, many_more_flows_than_room);
 	tcase_add_test(tc, idle_flow_ages);
 	tcase_add_test(tc, idle_flows_age_behind_a_busy_one_in_a_large_table);
+	tcase_add_test(tc, idle_flows_age_among_busy_ones_in_a_large_table);
 	tcase_add_test(tc, idle_flow_never_ages_if_not_wanted);
 	tcase_add_test(tc, ended_flow_is_forgotten);
 	tcase_add_test(tc, flow_deleted_by_command);
