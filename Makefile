@@ -5,6 +5,7 @@
 # make demo       as root: install what is missing, build, show real traffic being placed
 # make check-kernels  boot Debian's 6.1 and 6.12 in QEMU and try there what was built (KERNELS=...)
 # make fuzz-stages  libFuzzer on the pure stages and on what reads hostile memory: SECONDS=... each
+# make fuzz-object   changed packets through the program itself: SECONDS=60
 # make soak     as root: MINUTES=30 of traffic with faults, nothing may grow; RECORD=yes: into the README
 # make bench      as root: measure (CASES=... for a part)
 # make install    DESTDIR, PREFIX
@@ -57,7 +58,7 @@ BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 STATIC := $(BUILD)/libxdplace.a
 SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
 
-.PHONY: all lib cli examples tests bench-build fuzz-build fuzz-stages soak check check-kernels demo bench install clean lint dependencies
+.PHONY: all lib cli examples tests bench-build fuzz-build fuzz-stages fuzz-object soak check check-kernels demo bench install clean lint dependencies
 all: lib cli examples
 
 lib: $(STATIC) $(SHARED)
@@ -135,6 +136,9 @@ $(FUZZ_DIR)/ring: FUZZ_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,xp_lock xp_unloc
 $(BUILD)/tests/fuzz-seeds: tests/fuzz/seeds.c tests/prog/packet.c tests/prog/packet.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@
+$(BUILD)/tests/fuzz-object: $(addprefix $(BUILD)/obj/tests/,fuzz/object.o prog/stand.o prog/packet.o) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
 
 dependencies:
 	@scripts/dependencies.sh
@@ -155,6 +159,9 @@ bench: dependencies
 fuzz-stages: dependencies
 	@$(MAKE) --no-print-directory fuzz-build
 	@scripts/fuzz.sh run $(SECONDS)
+fuzz-object: dependencies
+	@$(MAKE) --no-print-directory $(BUILD)/tests/fuzz-object
+	@$(BUILD)/tests/fuzz-object -t $(or $(SECONDS),60)
 soak: dependencies
 	@$(MAKE) --no-print-directory tests
 	@tests/net/soak.sh -m $(or $(MINUTES),30) $(if $(RECORD),--record)

@@ -11,84 +11,28 @@
  */
 #include "checksum.h"
 #include "fuzz.h"
+#include "sum.h"
 
 static uint8_t frame[FENCED_MAX];
 static uint32_t length;
 static struct xp_packet packet;
 
-/* RFC 1071 as it is written: 16-bit words, most significant byte first, an odd byte padded. */
-static uint32_t add(uint32_t sum, const uint8_t *p, uint32_t bytes)
-{
-	uint32_t i;
-
-	for (i = 0; i + 1 < bytes; i += 2)
-		sum += p[i] << 8 | p[i + 1];
-	if (bytes & 1)
-		sum += p[bytes - 1] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-static uint32_t pseudo_sum(void)
-{
-	uint32_t bytes = packet.data - packet.l4 + packet.payload;
-	uint8_t tail[4] = {bytes >> 8, bytes, 0, packet.proto};
-	uint32_t sum;
-
-	if (packet.v6)
-		sum = add(0, frame + packet.l3 + 8, 32);
-	else
-		sum = add(0, frame + packet.l3 + 12, 8);
-	return add(sum, tail, 4);
-}
-
-static uint8_t *field(void)
-{
-	return frame + packet.l4 + (packet.proto == IPPROTO_TCP ? 16 : 6);
-}
-
-static uint32_t l4_sum(void)
-{
-	return add(0, frame + packet.l4, packet.data - packet.l4 + packet.payload);
-}
-
 static int good_ip(void)
 {
-	return packet.v6 || add(0, frame + packet.l3, packet.l4 - packet.l3) == 0xffff;
+	return packet.v6 || sum_ip(frame, &packet) == 0xffff;
+}
+
+static int whole_l4(void)
+{
+	return sum_both(sum_pseudo(frame, &packet), sum_l4(frame, &packet)) == 0xffff;
 }
 
 static int good_l4(void)
 {
-	uint32_t pseudo = pseudo_sum();
+	const uint8_t *field = sum_field(frame, &packet);
 
-	if (packet.no_checksum)
-		return 1;
-	return add(pseudo, (uint8_t[]){l4_sum() >> 8, l4_sum()}, 2) == 0xffff ||
-	       pseudo == (uint32_t)(field()[0] << 8 | field()[1]);
-}
-
-static void put16(uint8_t *p, uint32_t value)
-{
-	p[0] = value >> 8;
-	p[1] = value;
-}
-
-static void make_right(int unfinished)
-{
-	uint32_t sum, pseudo = pseudo_sum();
-
-	if (!packet.v6) {
-		put16(frame + packet.l3 + 10, 0);
-		put16(frame + packet.l3 + 10, ~add(0, frame + packet.l3, packet.l4 - packet.l3));
-	}
-	if (packet.no_checksum)
-		return;
-	put16(field(), 0);
-	sum = ~add(pseudo, (uint8_t[]){l4_sum() >> 8, l4_sum()}, 2) & 0xffff;
-	if (packet.proto == IPPROTO_UDP && !sum)
-		sum = 0xffff; /* RFC 768: zero would mean none */
-	put16(field(), unfinished ? pseudo : sum);
+	return packet.no_checksum || whole_l4() ||
+	       sum_pseudo(frame, &packet) == (uint32_t)(field[0] << 8 | field[1]);
 }
 
 /* The payload's sum as the program hands it over: folded, of 32-bit words and a tail. */
@@ -156,8 +100,7 @@ static void change_a_byte(uint32_t at, uint8_t by)
 	    packet.proto != before.proto)
 		return;
 	compare("changed");
-	holds(!good_ip() || add(pseudo_sum(), (uint8_t[]){l4_sum() >> 8, l4_sum()}, 2) != 0xffff,
-	      "a changed byte at %u goes unnoticed", at);
+	holds(!good_ip() || !whole_l4(), "a changed byte at %u goes unnoticed", at);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -176,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	compare("as it is");
 	if (!(todo & 1))
 		return 0;
-	make_right(todo & 4);
+	sum_make_right(frame, &packet, todo & 4);
 	compare("made right");
 	holds(good_ip() && good_l4(), "the reference contradicts itself");
 	if (todo & 2 && !(todo & 4))

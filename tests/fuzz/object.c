@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * object.c - changed packets through the real program, for as long as one likes [R1 R3 R8 R12 R14].
+ *
+ * In:  object [-t SECONDS] [-r ROUND]: how long; one round alone, to see it again.
+ * Out: a line for each ten seconds, what was met, executions and time.
+ *
+ * What comes is not guided by coverage but knows what packets are made of: valid ones of every
+ * chain, in living flows, some of whose fields get a value that matters, are cut, lengthened, put
+ * into one another or exchanged, and then as a rule get right checksums again, so that they are
+ * believed. A round is ROUND_FRAMES of them in a context of its own, and depends on its number
+ * alone.
+ *
+ * Holds: areas into which nothing may be placed (guards, own areas of nobody) are untouched; every
+ * area is in one place; each frame has one op-code; the bytes told are those counted (stand.h).
+ */
+#include <getopt.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../prog/stand.h"
+#include "../runner.h"
+#include "parse.h"
+#include "sum.h"
+
+#define ROUND_FRAMES 100000u
+#define SECONDS 60
+
+static struct frame work, other;
+static uint64_t state;
+static unsigned seconds = SECONDS, only;
+static uint64_t executions;
+static time_t began;
+static uint64_t met[sizeof(struct xp_counters) / sizeof(__u64)]; /* counters of all rounds */
+
+static uint32_t random32(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state >> 16;
+}
+
+static uint32_t below(uint32_t n)
+{
+	return random32() % n;
+}
+
+static bool one_in(uint32_t n)
+{
+	return below(n) == 0;
+}
+
+/* ---- valid packets ---- */
+
+/* Numbers go on in a few flows, so that many are next, some early, some late. */
+static uint32_t next_of[64];
+
+static void build(struct frame *f)
+{
+	static const uint8_t flags[] = {ACK, ACK, ACK, ACK | PSH, SYN, ACK | FIN, RST, SYN | ACK};
+	struct packet p = {.flags = flags[below(sizeof(flags))]};
+	uint32_t flow = below(64);
+
+	p.port = 1 + flow;
+	p.v6 = flow & 1;
+	p.udp = flow % 5 == 0;
+	p.wrap = flow % 3 ? WRAP_NONE : below(WRAP_COUNT);
+	p.reverse = one_in(8);
+	p.len = one_in(4) ? 0 : below(one_in(16) ? 9000 : 1460);
+	p.seq = next_of[flow] + (one_in(4) ? below(60000) - 20000 : 0);
+	p.ack = below(100000);
+	p.tcp_options = one_in(4) ? 4 * below(11) : 0;
+	p.ip_options = one_in(8) ? 4 * below(p.v6 ? 3 : 11) : 0;
+	p.padding = one_in(8) ? below(40) : 0;
+	p.pure_fragment = p.v6 && one_in(16);
+	if (p.udp)
+		p.flags = 0;
+	next_of[flow] += p.len;
+	packet_build(&p, f);
+}
+
+/* ---- changes ---- */
+
+static uint32_t at_header(void)
+{
+	return below(work.headers < work.len ? work.headers + 1 : work.len);
+}
+
+static uint32_t matters(void)
+{
+	static const uint16_t values[] = {
+		0,	1,	5,	7,	8,	19,	20,	0x45,	0x4f,	0x60,
+		40,	255,	256,	1460,	1500,	0x1fff, 0x2000, 0x2001, 0x3fff, 0x4000,
+		0x7fff, 0x8000, 0x8100, 0x0800, 0x86dd, 4789,	6081,	0xfff8, 0xffff};
+	uint32_t len = work.len;
+
+	return one_in(3) ? len - below(64) : values[below(sizeof(values) / sizeof(values[0]))];
+}
+
+static void change_bit(void)
+{
+	work.bytes[at_header()] ^= 1 << below(8);
+}
+
+static void change_byte(void)
+{
+	static const uint8_t values[] = {0, 1, 4, 5, 6, 17, 41, 43, 44, 47, 50, 51, 60, 0x7f, 0xff};
+
+	work.bytes[at_header()] = values[below(sizeof(values))];
+}
+
+/* At an even offset, where fields of two bytes are. */
+static void change_word(void)
+{
+	sum_put(work.bytes + (at_header() & ~1u), matters());
+}
+
+static void cut(void)
+{
+	work.len = ETH_HLEN + below(work.len);
+}
+
+static void lengthen(void)
+{
+	uint32_t n = below(200);
+
+	if (work.len + n > 9000)
+		return;
+	memset(work.bytes + work.len, random32(), n);
+	work.len += n;
+}
+
+/* Put in or take out some bytes of the headers: everything behind them moves. */
+static void shift_headers(void)
+{
+	uint32_t at = at_header(), n = 1 + below(one_in(2) ? 8 : 60);
+
+	if (one_in(2) && at + n < work.len) {
+		memmove(work.bytes + at, work.bytes + at + n, work.len - at - n);
+		work.len -= n;
+	} else if (work.len + n <= 9000 && at < work.len) {
+		memmove(work.bytes + at + n, work.bytes + at, work.len - at);
+		work.len += n;
+	}
+}
+
+/* The beginning of one packet, the end of another. */
+static void splice(void)
+{
+	uint32_t at = at_header(), from, n;
+
+	build(&other);
+	from = below(other.headers);
+	n = other.len - from;
+	if (at + n > 9000)
+		n = 9000 - at;
+	memcpy(work.bytes + at, other.bytes + from, n);
+	work.len = at + n;
+}
+
+/* A fragment of it, whatever it is: lengths fit, so that it is taken for one. */
+static void make_fragment(void)
+{
+	uint32_t field = below(4) ? below(64) : below(0x2000);
+
+	if (work.bytes[work.l3] >> 4 != 4 || work.len < work.l3 + 20)
+		return;
+	sum_put(work.bytes + work.l3 + 4, below(8));
+	sum_put(work.bytes + work.l3 + 6, field | (one_in(3) ? 0 : 0x2000));
+	sum_put(work.bytes + work.l3 + 10, 0);
+	sum_put(work.bytes + work.l3 + 10,
+		~sum_add(0, work.bytes + work.l3, (work.bytes[work.l3] & 15) * 4));
+}
+
+static void change(void)
+{
+	static void (*const changes[])(void) = {
+		change_bit, change_bit, change_byte,   change_byte, change_word,   change_word,
+		cut,	    lengthen,	shift_headers, splice,	    make_fragment, change_word,
+	};
+	uint32_t n;
+
+	for (n = below(4); n; n--)
+		changes[below(sizeof(changes) / sizeof(changes[0]))]();
+}
+
+/* As the parser under test sees it: where it is wrong, the checksum is, and the packet is refused.
+ */
+static void make_right(void)
+{
+	struct xp_packet p;
+
+	if (!xp_parse(work.bytes, work.bytes + work.len, work.len, XP_P_ALL, &p))
+		sum_make_right(work.bytes, &p, one_in(16));
+}
+
+/* ---- rounds ---- */
+
+static void open_round(unsigned round)
+{
+	struct xdplace_opts opts = stand_opts();
+
+	state = 88172645463325252ull * (2 * round + 1);
+	memset(next_of, 0, sizeof(next_of));
+	opts.lanes = 1 + round % 2;
+	opts.own_size = 1 << 20;
+	opts.flows = 32 << round % 3;
+	opts.early = 16;
+	opts.area_size = 4096u << round / 2 % 3;
+	opts.no_checksum = round % 5 == 4;
+	opts.threshold = round % 7 == 6 ? 2048 : 0;
+	opts.flow_age_ms = 2000;
+	opts.hole_age_ms = 500;
+	stand_open(&opts);
+	stand.anonymous = true;
+	if (round % 4 == 3)
+		stand_rule("take whole udp");
+	stand_rule("tap stream any");
+	stand.action = -1;
+}
+
+static void drain(void)
+{
+	uint32_t lane;
+
+	for (lane = 0; lane < stand.config->lanes; lane++) {
+		stand_drain(lane);
+		xdplace_lane_tick(stand.lane[lane]);
+	}
+}
+
+static void note_met(void)
+{
+	struct xp_counters counters = stand_counters();
+	size_t i;
+
+	for (i = 0; i < sizeof(counters) / sizeof(__u64); i++)
+		met[i] += ((__u64 *)&counters)[i];
+}
+
+static void tell_met(void)
+{
+	unsigned i;
+
+	fputs("op-codes:", stdout);
+	for (i = 0; i < XP_OPCODE_COUNT; i++)
+		if (met[i])
+			printf(" %s %llu", xdplace_opcode_name(i), (unsigned long long)met[i]);
+	fputs("\nreasons:", stdout);
+	for (i = 0; i < XP_REASON_COUNT; i++)
+		if (met[XP_COUNTER_REASON + i])
+			printf(" %s %llu", xdplace_reason_name(i),
+			       (unsigned long long)met[XP_COUNTER_REASON + i]);
+	putchar('\n');
+}
+
+static void run_round(unsigned round)
+{
+	static char name[32];
+	uint32_t i;
+
+	open_round(round);
+	snprintf(name, sizeof(name), "round %u", round);
+	stand.where = name;
+	for (i = 0; i < ROUND_FRAMES; i++) {
+		build(&work);
+		change();
+		if (!one_in(8))
+			make_right();
+		if (work.len < ETH_HLEN)
+			work.len = ETH_HLEN;
+		stand_feed_frame(below(stand.config->lanes), work.bytes, work.len);
+		if (i % 256 == 255)
+			drain();
+		if (i % 20000 == 19999)
+			stand_audit();
+	}
+	executions += ROUND_FRAMES;
+	note_met();
+	stand_close();
+}
+
+START_TEST(changed_packets)
+{
+	time_t told = began;
+	unsigned round;
+
+	for (round = only ? only : 1; !executions || time(NULL) - began < (time_t)seconds;
+	     round++) {
+		run_round(round);
+		if (only)
+			break;
+		if (time(NULL) - told < 10)
+			continue;
+		told = time(NULL);
+		printf("%u rounds, %llu executions in %ld s\n", round,
+		       (unsigned long long)executions, (long)(told - began));
+		fflush(stdout);
+	}
+	tell_met();
+	printf("in all %llu executions in %ld s\n", (unsigned long long)executions,
+	       (long)(time(NULL) - began));
+}
+END_TEST
+
+static Suite *suite_object(void)
+{
+	Suite *suite = suite_create("object");
+	TCase *tc = tcase_create("packets");
+
+	tcase_set_timeout(tc, 0);
+	tcase_add_test(tc, changed_packets);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct named_suite suites[] = {{"object", suite_object}};
+	char *own[] = {argv[0], NULL};
+	int c;
+
+	while ((c = getopt(argc, argv, "t:r:")) != -1) {
+		if (c == 't' && atoi(optarg) > 0)
+			seconds = atoi(optarg);
+		else if (c == 'r' && atoi(optarg) > 0)
+			only = atoi(optarg);
+		else
+			return fputs("usage: object [-t SECONDS] [-r ROUND]\n", stderr), 2;
+	}
+	began = time(NULL);
+	/* In this process: a line on where it stands is worth more than to go on after a failure.
+	 */
+	setenv("CK_FORK", "no", 1);
+	return run_suites(1, own, suites, 1);
+}
