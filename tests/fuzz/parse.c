@@ -155,7 +155,7 @@ static void check_part(const struct xp_packet *p)
 	      "l3 %u base %u l4 %u data %u", p->l3, p->base, p->l4, p->data);
 	holds(p->data <= XP_MAX_HEADER && p->data <= linear, "headers of %u bytes, %u are linear",
 	      p->data, linear);
-	holds(end <= length, "%u + %u bytes in %u", p->data, p->payload, length);
+	holds(p->data <= end && end <= length, "%u + %u bytes in %u", p->data, p->payload, length);
 	holds(p->fragment & XP_PART && !(p->at % 8), "flags %x at %u", p->fragment, p->at);
 	holds(p->at || p->fragment & XP_PART_MORE, "a part that is all");
 	holds(!p->at || p->fragment <= (XP_PART | XP_PART_MORE), "flags %x at %u", p->fragment,

@@ -18,8 +18,8 @@
 #include "cursor.h"
 #include "lane.h"
 
-#define LOOKS 5	     /* at areas that seem lost or in two places, before it is believed */
-#define PAUSE_US 500 /* between looks: longer than a packet's turn */
+#define LOOKS 9	     /* at areas that seem lost or in two places, before it is believed */
+#define PAUSE_US 500 /* longer than a packet's turn; doubled with each look: 255 ms in all */
 
 #define BATCH 256u /* flows that are read at once */
 
