@@ -49,7 +49,8 @@ FUZZ_FLAGS := -std=gnu11 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude -Ibpf -Iuser
 	-I$(BUILD) -fsanitize=address,undefined -fno-sanitize-recover=all
 # Words in packets lie where they lie, and the stages load them as the BPF program does.
 FUZZ_FLAGS += -fno-sanitize=alignment
-FUZZ_LIB := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(LIB_SRC) user/cli/capture.c user/cli/options.c tests/fuzz/fuzz.c)
+FUZZ_CLI := $(addprefix user/cli/,capture.c capture_link.c mend.c mend_survey.c options.c)
+FUZZ_LIB := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(LIB_SRC) $(FUZZ_CLI) tests/fuzz/fuzz.c)
 comma := ,
 LIBFUZZER := $(wildcard $(shell $(CLANG) -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a)
 BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
