@@ -186,7 +186,7 @@ coverage()
 covered_table()
 {
 	awk 'BEGIN { printf "%-32s %8s %8s %9s %9s\n", "file", "lines", "reached", "branches", "reached" }
-		/^(bpf|include|user)\// && $10 != "0.00%" {
+		/^(bpf|include|user)\// && $8 > 0 && $10 != "0.00%" {
 			printf "%-32s %8d %8s %9d %9s\n", $1, $8, $10, $11, $13 }'
 }
 
