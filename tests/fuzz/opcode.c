@@ -156,6 +156,26 @@ static void check_arrived(const struct xp_packet *p, uint64_t edge, int32_t star
 		      (long long)past);
 }
 
+/* What needs no stream: who may start a flow, UDP, where an op-code's bytes go. */
+static void check_others(const struct xp_packet *p, uint8_t opcode)
+{
+	uint32_t syn = p->tcp_flags & XP_TCP_SYN, rst = p->tcp_flags & XP_TCP_RST;
+	struct xp_packet datagram = {.proto = IPPROTO_UDP, .payload = p->payload};
+	struct xp_decision d = {0};
+
+	holds(xp_eligible(p, 0) == (syn && !rst), "flags %x", p->tcp_flags);
+	holds(!xp_eligible(p, 1) == (rst || (!syn && !p->payload)), "flags %x", p->tcp_flags);
+	holds(!xp_starts_anew(&flow, p) || (syn && !rst && p->seq + 1 != flow.isn), "flags %x",
+	      p->tcp_flags);
+	holds(!xp_decide(&flow, &datagram, window(), &d), "no decision");
+	holds(d.offset == flow.edge && d.length == p->payload && !d.skip, "UDP at %llu, %u bytes",
+	      (unsigned long long)d.offset, d.length);
+	holds(d.opcode == (p->payload ? XP_APPEND : XP_NODATA), "UDP is %u", d.opcode);
+	holds(xp_eligible(&datagram, 0) == !!p->payload, "UDP of %u bytes", p->payload);
+	holds((xp_opcode_areas(opcode) == XP_TO_NOTHING) == (opcode >= XP_OPCODE_COUNT),
+	      "op-code %u goes to %d", opcode, xp_opcode_areas(opcode));
+}
+
 /* As xp_put_stream() does it. */
 static void carry_out(const struct xp_packet *p, const struct xp_decision *d)
 {
@@ -248,6 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (start > (1 << 16) + 2 * (int32_t)window() && flow.strays == XP_MAX_STRAYS - 1)
 			start = -start;
 		p.seq = flow.next + start - syn;
+		check_others(&p, kind);
 		segment(&p, start);
 	}
 	return 0;
