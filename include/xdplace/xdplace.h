@@ -329,7 +329,14 @@ struct xdplace_audit {
 };
 /* Account for every area. Exact while nothing moves; areas in motion are looked at again. */
 int xdplace_audit(struct xdplace *ctx, struct xdplace_audit *audit);
-/* State of one area, and what the program says of it (XP_AREA_KIND, XP_AREA_OWNER). */
+/*
+ * Calls fn with each area, of one account: its state, and what the program says of it
+ * (XP_AREA_KIND, XP_AREA_OWNER), until it returns non-zero; returns that.
+ */
+typedef int (*xdplace_area_fn)(void *arg, uint32_t area, enum xdplace_area_state state,
+			       uint32_t kind);
+int xdplace_area_each(struct xdplace *ctx, xdplace_area_fn fn, void *arg);
+/* The same of one area; for many, xdplace_area_each() accounts once. */
 int xdplace_area_get(struct xdplace *ctx, uint32_t area, enum xdplace_area_state *state,
 		     uint32_t *kind);
 const char *xdplace_area_state_name(enum xdplace_area_state state);

@@ -93,25 +93,31 @@ static struct json_object *json_area(uint32_t area, enum xdplace_area_state stat
 	return object;
 }
 
+struct printing {
+	struct json_object *array;
+	bool only_bad;
+};
+
+static int print_area(void *arg, uint32_t area, enum xdplace_area_state state, uint32_t kind)
+{
+	const struct printing *printing = arg;
+
+	if (printing->only_bad && !is_bad(state))
+		return 0;
+	if (cli.json)
+		json_append(printing->array, json_area(area, state, kind));
+	else
+		printf("area %u: %s, %s, owner %u\n", area, xdplace_area_state_name(state),
+		       xdplace_area_kind_name(XP_AREA_KIND(kind)), XP_AREA_OWNER(kind));
+	return 0;
+}
+
 static int print_areas(struct xdplace *ctx, struct json_object *array, bool only_bad)
 {
-	enum xdplace_area_state state;
-	uint32_t area, kind;
-	int err;
+	struct printing printing = {array, only_bad};
+	int err = xdplace_area_each(ctx, print_area, &printing);
 
-	for (area = 0; area < xdplace_config(ctx)->areas; area++) {
-		err = xdplace_area_get(ctx, area, &state, &kind);
-		if (err)
-			return cli_error(err, "look at area %u", area);
-		if (only_bad && !is_bad(state))
-			continue;
-		if (cli.json)
-			json_append(array, json_area(area, state, kind));
-		else
-			printf("area %u: %s, %s, owner %u\n", area, xdplace_area_state_name(state),
-			       xdplace_area_kind_name(XP_AREA_KIND(kind)), XP_AREA_OWNER(kind));
-	}
-	return CLI_DONE;
+	return err ? cli_error(err, "look at the areas") : CLI_DONE;
 }
 
 static int list(struct xdplace *ctx, const struct area_options *options)

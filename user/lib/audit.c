@@ -424,49 +424,66 @@ static int take_account(struct xdplace *ctx, struct account *account, uint8_t *s
 	return 0;
 }
 
-int xdplace_audit(struct xdplace *ctx, struct xdplace_audit *audit)
+int xdplace_area_each(struct xdplace *ctx, xdplace_area_fn fn, void *arg)
 {
 	struct account account;
-	uint32_t area, kind;
 	uint8_t *states;
+	uint32_t area;
 	int err;
 
-	memset(audit, 0, sizeof(*audit));
 	err = account_alloc(&account, &ctx->config);
 	if (err)
 		return err;
 	states = calloc(ctx->config.areas, 1);
 	err = states ? take_account(ctx, &account, states) : xp_fail(ENOMEM, "no memory");
-	for (area = 0; !err && area < ctx->config.areas; area++) {
-		audit->state[states[area]]++;
-		kind = XP_AREA_KIND(account.kind[area]);
-		if (states[area] == XDPLACE_AREA_PLACING && kind < XP_AREA_KINDS)
-			audit->kind[kind]++;
-	}
+	for (area = 0; !err && area < ctx->config.areas; area++)
+		err = fn(arg, area, states[area], account.kind[area]);
 	free(states);
 	account_free(&account);
 	return err;
 }
 
+static int sum_up(void *arg, uint32_t area, enum xdplace_area_state state, uint32_t kind)
+{
+	struct xdplace_audit *audit = arg;
+
+	audit->state[state]++;
+	if (state == XDPLACE_AREA_PLACING && XP_AREA_KIND(kind) < XP_AREA_KINDS)
+		audit->kind[XP_AREA_KIND(kind)]++;
+	return 0;
+}
+
+int xdplace_audit(struct xdplace *ctx, struct xdplace_audit *audit)
+{
+	memset(audit, 0, sizeof(*audit));
+	return xdplace_area_each(ctx, sum_up, audit);
+}
+
+struct wanted {
+	uint32_t area;
+	enum xdplace_area_state *state;
+	uint32_t *kind;
+};
+
+static int pick(void *arg, uint32_t area, enum xdplace_area_state state, uint32_t kind)
+{
+	const struct wanted *wanted = arg;
+
+	if (area != wanted->area)
+		return 0;
+	*wanted->state = state;
+	*wanted->kind = kind;
+	return 1;
+}
+
 int xdplace_area_get(struct xdplace *ctx, uint32_t area, enum xdplace_area_state *state,
 		     uint32_t *kind)
 {
-	struct account account;
-	uint8_t *states;
+	struct wanted wanted = {area, state, kind};
 	int err;
 
 	if (area >= ctx->config.areas)
 		return xp_fail(EINVAL, "area %u: there are %u", area, ctx->config.areas);
-	err = account_alloc(&account, &ctx->config);
-	if (err)
-		return err;
-	states = calloc(ctx->config.areas, 1);
-	err = states ? take_account(ctx, &account, states) : xp_fail(ENOMEM, "no memory");
-	if (!err) {
-		*state = states[area];
-		*kind = account.kind[area];
-	}
-	free(states);
-	account_free(&account);
-	return err;
+	err = xdplace_area_each(ctx, pick, &wanted);
+	return err < 0 ? err : 0;
 }
