@@ -263,6 +263,13 @@ static int link_llc(const struct view *v, struct capture_layer *layer)
 	return 0;
 }
 
+/* Frame control and two addresses. */
+static int link_fddi(const struct view *v, struct capture_layer *layer)
+{
+	layer->type = TYPE_LLC;
+	return skip(v, layer, 13);
+}
+
 /* Data frames that are not encrypted, fragmented or A-MSDU (IEEE 802.11, 9.2). */
 static int link_wifi_padded(const struct view *v, struct capture_layer *layer, int padded)
 {
@@ -345,16 +352,27 @@ static const struct capture_link {
 	int dlt;
 	link_fn *read;
 } links[] = {
-	{DLT_EN10MB, link_ethernet}, {DLT_RAW, link_raw},
-	{OPENBSD_RAW, link_raw},     {DLT_IPV4, link_raw},
-	{DLT_IPV6, link_raw},	     {DLT_LINUX_SLL, link_sll},
-	{DLT_LINUX_SLL2, link_sll2}, {DLT_NULL, link_null},
-	{DLT_LOOP, link_null},	     {DLT_ENC, link_enc},
-	{DLT_PFLOG, link_pflog},     {DLT_PPP, link_ppp},
-	{DLT_PPP_SERIAL, link_hdlc}, {DLT_C_HDLC, link_hdlc},
-	{DLT_PPP_ETHER, link_pppoe}, {DLT_ATM_RFC1483, link_llc},
-	{DLT_MPLS, link_mpls},	     {DLT_NFLOG, link_nflog},
-	{DLT_IEEE802_11, link_wifi}, {DLT_IEEE802_11_RADIO, link_radiotap},
+	{DLT_EN10MB, link_ethernet},
+	{DLT_RAW, link_raw},
+	{OPENBSD_RAW, link_raw},
+	{DLT_IPV4, link_raw},
+	{DLT_IPV6, link_raw},
+	{DLT_LINUX_SLL, link_sll},
+	{DLT_LINUX_SLL2, link_sll2},
+	{DLT_NULL, link_null},
+	{DLT_LOOP, link_null},
+	{DLT_ENC, link_enc},
+	{DLT_PFLOG, link_pflog},
+	{DLT_PPP, link_ppp},
+	{DLT_PPP_SERIAL, link_hdlc},
+	{DLT_C_HDLC, link_hdlc},
+	{DLT_PPP_ETHER, link_pppoe},
+	{DLT_ATM_RFC1483, link_llc},
+	{DLT_FDDI, link_fddi},
+	{DLT_MPLS, link_mpls},
+	{DLT_NFLOG, link_nflog},
+	{DLT_IEEE802_11, link_wifi},
+	{DLT_IEEE802_11_RADIO, link_radiotap},
 };
 
 const struct capture_link *capture_link_find(int dlt)
@@ -371,7 +389,7 @@ const struct capture_link *capture_link_find(int dlt)
 const char *capture_link_names(void)
 {
 	return "Ethernet, raw IP, Linux cooked, BSD loopback, PPP, PPPoE, Cisco HDLC, MPLS, nflog, "
-	       "pflog, enc, RFC 1483 or 802.11";
+	       "pflog, enc, RFC 1483, FDDI or 802.11";
 }
 
 int capture_link_read(const struct capture_link *link, const uint8_t *packet, size_t len,

@@ -294,7 +294,8 @@ static void begin_pieces(struct mend *mend)
 /* An RST may carry data (RFC 9293, 3.5.3), which other followers take for the stream's. */
 static bool speaks_at_reset(const struct xp_packet *p)
 {
-	return p->proto == IPPROTO_TCP && p->tcp_flags & XP_TCP_RST && p->payload;
+	return p->proto == IPPROTO_TCP && p->payload &&
+	       (p->tcp_flags & (XP_TCP_RST | XP_TCP_SYN)) == XP_TCP_RST;
 }
 
 /* An RST that its own direction does not heed was not its sender's, or did not arrive. */

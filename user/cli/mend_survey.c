@@ -9,7 +9,8 @@
  * receiver throw them away. Therefore, in a direction of a connection
  *
  *   - that has good data: data with a wrong checksum are trusted if they are missing from the
- *     good ones, before, between or right behind those; nothing else is;
+ *     good ones: anywhere if the data of its sender are mostly wrong, else only before,
+ *     between or right behind those;
  *   - that has none: all data are trusted if the data of its sender are mostly wrong, and without
  *     any good packet all else is, too. A damaged port or address looks like such a direction:
  * there most packets of the sender, or, if there is but one of it, of the capture, are good.
@@ -316,11 +317,14 @@ static bool mostly_bad(const struct survey *survey, const struct sender *sender)
 	return sender->bad > 1 || survey->good < MOSTLY * survey->bad;
 }
 
-static bool is_missing(struct half *half, const struct xp_packet *packet)
+static bool is_missing(const struct survey *survey, struct half *half,
+		       const struct xp_packet *packet)
 {
 	int64_t start = offset_of(half, packet), past = start + packet->payload;
 
-	if (has_any(half, start, past) || start < 0 || start > half->reach)
+	if (has_any(half, start, past))
+		return false;
+	if ((start < 0 || start > half->reach) && !mostly_bad(survey, half->sender))
 		return false;
 	if (half->reach < past)
 		half->reach = past;
@@ -347,7 +351,7 @@ bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool g
 		offset_of(half, packet);
 		return false;
 	}
-	return half->count ? is_missing(half, packet) : mostly_bad(survey, half->sender);
+	return half->count ? is_missing(survey, half, packet) : mostly_bad(survey, half->sender);
 }
 
 bool survey_goes_on(struct survey *survey, const struct xp_packet *packet)
