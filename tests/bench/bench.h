@@ -39,15 +39,39 @@ void bench_sample(struct bench_series *series, double value);
 /* An empty series is reported as not measured. Names must be literals: they are kept. */
 void bench_report(const char *name, const char *system, const char *metric, const char *unit,
 		  struct bench_series *series);
+/* Why the series that was reported last is empty. */
+void bench_report_why(const char *why);
 /* A line for the foot of the table; each text once. */
 void bench_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-double bench_reported(const char *name, const char *system, const char *metric);
-void bench_report_table(FILE *out);
+struct bench_value {
+	double value; /* NAN: not measured */
+	double min;
+	double max;
+};
+bool bench_look_up(const char *name, const char *system, const char *metric,
+		   struct bench_value *value);
+void bench_report_table(FILE *out); /* what was reported since the last time */
+void bench_report_notes(FILE *out);
 int bench_report_json(const char *path);
 
 /* ---- packet.c: the frames ---- */
 
 #define BENCH_FRAME_MAX 1600u
+#define BENCH_FRAME_MIN 60u
+#define BENCH_SOURCE 0xc6336401u /* 198.51.100.1, RFC 5737 */
+#define BENCH_DEST 0xcb007101u	 /* 203.0.113.1, RFC 5737 */
+/* Of a stream's first byte, and what its receiver has acknowledged. */
+#define BENCH_SEQUENCE 0x10000000u
+
+struct bench_packet {
+	bool udp;
+	bool syn;     /* with the window scale that lets a stream go on unacknowledged */
+	bool reverse; /* from the receiver */
+	size_t payload;
+	uint16_t dport;
+};
+/* Returns the frame's length. Fills what `turn` has of the packet. */
+size_t bench_frame_of(uint8_t *frame, const struct bench_packet *packet, struct bench_turn *turn);
 /* A TCP segment, padded to frame_len; returns that. Fills what `turn` has of the packet. */
 size_t bench_frame(uint8_t *frame, size_t frame_len, size_t payload, uint16_t dport,
 		   struct bench_turn *turn);
@@ -61,8 +85,9 @@ struct bench_placed {
 	uint64_t bytes;			  /* in sequence */
 	uint64_t gaps;
 };
-/* Opens a context of one lane with the rule `take tcp` and becomes its consumer. */
-int bench_placed_open(struct bench_placed *placed, const struct xdplace_opts *opts);
+/* Opens a context of one lane with that rule and becomes its consumer. */
+int bench_placed_open(struct bench_placed *placed, const struct xdplace_opts *opts,
+		      const char *rule);
 void bench_placed_close(struct bench_placed *placed);
 int bench_placed_prog(const struct bench_placed *placed); /* its program's descriptor */
 /* Poll and release once, up to some hundred completions; returns how many. */
@@ -72,20 +97,24 @@ int bench_placed_drain(struct bench_placed *placed);
 
 bool bench_wanted(const char *name); /* is this case asked for? */
 
-/* ---- program.c, profile.c, veth.c: 0 or -errno where nothing could be measured ---- */
+/* ---- program.c, profile.c, rx*.c: 0 or -errno where nothing could be measured ---- */
 
 int bench_program(void);
 int bench_profile(void);
-int bench_veth(void);
+int bench_rx(void); /* the cases veth-* and rx-* but those: */
 
 /* ---- reassembler.c: AF_XDP and a consumer that does the same job ---- */
 
 struct bench_reassembler;
 /* Opens the socket on queue 0 and enters it in the map; NULL and errno. */
-struct bench_reassembler *bench_reassembler_open(const char *ifname, int xsks_map, bool verify);
+struct bench_reassembler *bench_reassembler_open(const char *ifname, int xsks_map, bool verify,
+						 uint32_t flows);
 void bench_reassembler_close(struct bench_reassembler *r);
 /* Take and put in order what has arrived, up to some hundred packets; returns how many. */
 int bench_reassembler_run(struct bench_reassembler *r);
+/* Forget all flows. */
+void bench_reassembler_forget(struct bench_reassembler *r);
+void bench_reassembler_sleep(struct bench_reassembler *r);	     /* until a packet or 100 ms */
 uint64_t bench_reassembler_bytes(const struct bench_reassembler *r); /* in sequence, in place */
 
 #endif

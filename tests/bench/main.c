@@ -10,20 +10,24 @@
 #include <bpf/libbpf.h>
 
 #include "bench.h"
+#include "rx.h"
 
 static const char help[] =
-	"Usage: bench [-r FILE] [-p] [CASE...]\n"
+	"Usage: bench [-r FILE] [-p] [-s SYSTEM] [CASE...]\n"
 	"\n"
 	"Measures the cases whose name contains one of CASE; all of them without any.\n"
-	"As root. veth cases want the interfaces xpbench0 and xpbench1: scripts/bench.sh makes "
+	"As root. Cases veth-* and rx-* want the interfaces xpbench0 and xpbench1: "
+	"scripts/bench.sh makes "
 	"them.\n"
 	"\n"
 	"  -r, --report FILE  write the results there as JSON as well\n"
+	"  -s, --system NAME  of the cases rx-* only those systems whose name contains NAME\n"
 	"  -p, --profile      tell what a packet's time is made of, by switching stages off\n"
 	"  -h, --help         this\n";
 
 static const struct option options[] = {
 	{"report", required_argument, NULL, 'r'},
+	{"system", required_argument, NULL, 's'},
 	{"profile", no_argument, NULL, 'p'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -31,7 +35,7 @@ static const struct option options[] = {
 
 static char *const *wanted;
 static bool found; /* a case of such a name */
-static char known[512];
+static char known[1024];
 
 bool bench_wanted(const char *name)
 {
@@ -60,7 +64,10 @@ static int measure(bool profile)
 	if (profile)
 		return bench_profile();
 	err = bench_program();
-	return err ? err : bench_veth();
+	if (!err)
+		err = bench_rx();
+	rx_stand_close();
+	return err;
 }
 
 static int fail(const char *what, int err)
@@ -82,6 +89,7 @@ static int run(bool profile, const char *report)
 		return 2;
 	}
 	bench_report_table(stdout);
+	bench_report_notes(stdout);
 	err = report ? bench_report_json(report) : 0;
 	return err ? fail(report, err) : 0;
 }
@@ -92,10 +100,13 @@ int main(int argc, char **argv)
 	bool profile = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "r:ph", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "r:s:ph", options, NULL)) != -1) {
 		switch (c) {
 		case 'r':
 			report = optarg;
+			break;
+		case 's':
+			rx_only = optarg;
 			break;
 		case 'p':
 			profile = true;

@@ -2,21 +2,18 @@
 /*
  * packet.c - the frame that a case sends, and the part of its checksum that stays the same.
  *
- * In: lengths and a port. Out: Ethernet, IPv4, TCP, payload, with ports, sequence number and TCP
- * checksum left to the programs that take turns (turn.bpf.h).
+ * In: lengths, a port, what kind. Out: Ethernet, IPv4, TCP or UDP, payload, with ports, sequence
+ * number and TCP checksum left to the programs that take turns (turn.bpf.h, rx.bpf.c).
  */
 #include <arpa/inet.h>
 #include <netinet/if_ether.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #include "bench.h"
-
-#define SOURCE_ADDRESS 0xc6336401u /* 198.51.100.1, RFC 5737 */
-#define DEST_ADDRESS 0xcb007101u   /* 203.0.113.1, RFC 5737 */
-#define FIRST_SEQUENCE 0x10000000u
 
 /* Of 16-bit words as they lie in memory, not folded; RFC 1071. */
 static uint32_t sum_words(const void *data, size_t len)
@@ -54,55 +51,87 @@ static void put_ethernet(uint8_t *at)
 	eth->h_proto = htons(ETH_P_IP);
 }
 
-static void put_ip(uint8_t *at, size_t len)
+static void put_ip(uint8_t *at, const struct bench_packet *packet, size_t len)
 {
 	struct iphdr ip = {
 		.version = 4,
 		.ihl = 5,
-		.tot_len = htons(len),
+		.tot_len = htons(sizeof(ip) + len),
 		.frag_off = htons(IP_DF),
 		.ttl = 64,
-		.protocol = IPPROTO_TCP,
-		.saddr = htonl(SOURCE_ADDRESS),
-		.daddr = htonl(DEST_ADDRESS),
+		.protocol = packet->udp ? IPPROTO_UDP : IPPROTO_TCP,
+		.saddr = htonl(packet->reverse ? BENCH_DEST : BENCH_SOURCE),
+		.daddr = htonl(packet->reverse ? BENCH_SOURCE : BENCH_DEST),
 	};
 
 	ip.check = ~fold(sum_words(&ip, sizeof(ip)));
 	memcpy(at, &ip, sizeof(ip));
 }
 
-/* Returns the sum over pseudo header, header and payload, RFC 9293 section 3.1. */
-static uint32_t put_tcp(uint8_t *at, size_t payload)
+/* Returns the length. Ports, sequence number and checksum stay zero. */
+static size_t put_tcp(uint8_t *at, const struct bench_packet *packet)
 {
+	/* No operation, window scale of 14: RFC 7323 section 2.2. */
+	static const uint8_t options[] = {1, 3, 3, 14};
+	const size_t option_len = packet->syn ? sizeof(options) : 0;
 	struct tcphdr tcp = {
-		.doff = sizeof(tcp) / 4,
-		.ack = 1,
-		.ack_seq = htonl(FIRST_SEQUENCE),
+		.doff = (sizeof(tcp) + option_len) / 4,
+		.syn = packet->syn,
+		.ack = !packet->syn || packet->reverse,
 		.window = htons(0xffff),
 	};
-	uint32_t address[] = {htonl(SOURCE_ADDRESS), htonl(DEST_ADDRESS)};
-	uint32_t sum = htons(IPPROTO_TCP) + htons(sizeof(tcp) + payload);
-	size_t i;
 
+	if (tcp.ack)
+		tcp.ack_seq = htonl(BENCH_SEQUENCE);
 	memcpy(at, &tcp, sizeof(tcp));
-	for (i = 0; i < payload; i++)
-		at[sizeof(tcp) + i] = i * 2654435761u >> 24;
-	sum += sum_words(address, sizeof(address));
-	return sum + sum_words(at, sizeof(tcp) + payload);
+	memcpy(at + sizeof(tcp), options, option_len);
+	return sizeof(tcp) + option_len;
+}
+
+static size_t put_udp(uint8_t *at, const struct bench_packet *packet)
+{
+	const struct udphdr udp = {.len = htons(sizeof(udp) + packet->payload)};
+
+	memcpy(at, &udp, sizeof(udp));
+	return sizeof(udp);
+}
+
+/* Over pseudo header, header and payload: RFC 9293 section 3.1, RFC 768. */
+static uint32_t sum_all(const uint8_t *at, const struct bench_packet *packet, size_t len)
+{
+	const uint32_t address[] = {htonl(BENCH_SOURCE), htonl(BENCH_DEST)};
+	uint32_t sum = htons(packet->udp ? IPPROTO_UDP : IPPROTO_TCP) + htons(len);
+
+	return sum + sum_words(address, sizeof(address)) + sum_words(at, len);
+}
+
+size_t bench_frame_of(uint8_t *frame, const struct bench_packet *packet, struct bench_turn *turn)
+{
+	uint8_t *ip = frame + sizeof(struct ethhdr);
+	uint8_t *at = ip + sizeof(struct iphdr);
+	size_t i, len;
+
+	memset(frame, 0, BENCH_FRAME_MAX);
+	put_ethernet(frame);
+	len = packet->udp ? put_udp(at, packet) : put_tcp(at, packet);
+	/* From the ninth byte on: room for the time. */
+	for (i = 8; i < packet->payload; i++)
+		at[len + i] = i * 2654435761u >> 24;
+	len += packet->payload;
+	put_ip(ip, packet, len);
+	turn->sum = fold(sum_all(at, packet, len));
+	turn->payload = packet->payload;
+	turn->seq = BENCH_SEQUENCE - packet->syn;
+	turn->dport = packet->dport;
+	len += at - frame;
+	return len < BENCH_FRAME_MIN ? BENCH_FRAME_MIN : len;
 }
 
 size_t bench_frame(uint8_t *frame, size_t frame_len, size_t payload, uint16_t dport,
 		   struct bench_turn *turn)
 {
-	uint8_t *ip = frame + sizeof(struct ethhdr);
-	uint8_t *tcp = ip + sizeof(struct iphdr);
+	const struct bench_packet packet = {.payload = payload, .dport = dport};
 
-	memset(frame, 0, frame_len);
-	put_ethernet(frame);
-	put_ip(ip, sizeof(struct iphdr) + sizeof(struct tcphdr) + payload);
-	turn->sum = fold(put_tcp(tcp, payload));
-	turn->payload = payload;
-	turn->seq = FIRST_SEQUENCE;
-	turn->dport = dport;
+	bench_frame_of(frame, &packet, turn);
 	return frame_len;
 }

@@ -2,7 +2,7 @@
 /*
  * placed.c - xdplace as one of the systems: a context of one lane, and its consumer.
  *
- * In: options. Out: a context whose packets are taken from the stack, as the floors take theirs.
+ * In: options, a rule. Out: a context with a consumer.
  * The consumer does what the library asks of one and no more: it reads the completions, counts
  * what they say, and releases them.
  */
@@ -14,15 +14,13 @@
 
 #define DRAIN 256
 
-static const char rule_text[] = "take tcp";
-
-static int add_rule(struct xdplace *ctx)
+static int add_rule(struct xdplace *ctx, const char *text)
 {
 	struct xp_rule rule = {0};
 	size_t where;
 	int err;
 
-	err = xdplace_rule_parse(rule_text, &rule, &where);
+	err = xdplace_rule_parse(text, &rule, &where);
 	if (err < 0)
 		return err;
 	err = xdplace_rule_add(ctx, &rule);
@@ -38,7 +36,8 @@ static int choose_lane(struct xdplace *ctx)
 	return err < 0 ? err : 0;
 }
 
-int bench_placed_open(struct bench_placed *placed, const struct xdplace_opts *opts)
+int bench_placed_open(struct bench_placed *placed, const struct xdplace_opts *opts,
+		      const char *rule)
 {
 	int err;
 
@@ -46,7 +45,7 @@ int bench_placed_open(struct bench_placed *placed, const struct xdplace_opts *op
 	placed->ctx = xdplace_open(opts);
 	if (!placed->ctx)
 		return -errno;
-	err = add_rule(placed->ctx);
+	err = add_rule(placed->ctx, rule);
 	if (!err)
 		err = choose_lane(placed->ctx);
 	if (err)

@@ -72,7 +72,7 @@ static int open_probe(struct profile *profile, enum probe i)
 							  : profile->stand.skel->progs.copy_floor);
 		return program_start(&profile->stand, system, &probes[i].traffic);
 	}
-	err = bench_placed_open(&profile->placed[i], &opts);
+	err = bench_placed_open(&profile->placed[i], &opts, "take tcp");
 	if (err) {
 		fprintf(stderr, "bench: %s\n", xdplace_error());
 		return err;

@@ -54,7 +54,7 @@ static int open_placed(struct program_run *run, struct program_system *system,
 		.lanes = 1,
 		.no_checksum = no_checksum,
 	};
-	int err = bench_placed_open(placed, &opts);
+	int err = bench_placed_open(placed, &opts, "take tcp");
 
 	if (err) {
 		bench_note("%s: %s not measured: %s", run->what->name, system->name,

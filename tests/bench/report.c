@@ -16,8 +16,12 @@
 
 #include "bench.h"
 
-#define MAX_RESULTS 64
-#define MAX_NOTES 32
+#define MAX_RESULTS 512
+#define MAX_NOTES 64
+/* Under the first of several. */
+#define TARGET_INDENT                                                                              \
+	"\n                                                                                      " \
+	"                 "
 
 struct result {
 	const char *name;
@@ -27,24 +31,42 @@ struct result {
 	double value;
 	double min;
 	double max;
+	char why[200]; /* it was not measured */
 };
 
-/* What to reach, as a multiple of another system's value in the same case. */
+/* What to reach, as a multiple of another system's value, in the same case unless it is named. */
 struct target {
-	const char *name;
+	const char *name; /* begins like this */
 	const char *system;
 	const char *metric;
 	const char *base;
 	double factor;
 	bool at_least;
+	const char *base_name;
 };
 
+#define NET "net_s_per_gb"
 static const struct target targets[] = {
-	{"program-tcp1514-1flow", "xdplace-nocsum", "ns_per_packet", "copy-floor", 1.4, false},
-	{"program-tcp1514-1flow", "xdplace", "ns_per_packet", "copy-csum-floor", 1.4, false},
-	{"program-ack64", "xdplace", "ns_per_packet", "empty", 2.5, false},
-	{"program-tcp1514-1000flows", "xdplace-nocsum", "ns_per_packet", "copy-floor", 2.2, false},
-	{"veth-tcp1400", "xdplace", "gbit_per_s", "afxdp-reassembler", 1.5, true},
+	{"program-tcp1514-1flow", "xdplace-nocsum", "ns_per_packet", "copy-floor", 1.4, false,
+	 NULL},
+	{"program-tcp1514-1flow", "xdplace", "ns_per_packet", "copy-csum-floor", 1.4, false, NULL},
+	{"program-ack64", "xdplace", "ns_per_packet", "empty", 2.5, false, NULL},
+	{"program-tcp1514-1000flows", "xdplace-nocsum", "ns_per_packet", "copy-floor", 2.2, false,
+	 NULL},
+	{"veth-tcp1400", "xdplace", "gbit_per_s", "afxdp-reassembler", 1.5, true, NULL},
+	{"rx-rate-", "xdplace", "gbit_per_s", "afxdp-reassembler", 1.5, true, NULL},
+	{"rx-rate-", "xdplace", "gbit_per_s", "dpdk-gro", 3, true, NULL},
+	{"rx-rate-", "xdplace", "gbit_per_s", "libnids", 3, true, NULL},
+	{"rx-rate-", "xdplace", "gbit_per_s", "tcpflow", 3, true, NULL},
+	{"rx-rate-", "xdplace", "gbit_per_s", "kernel-socket", 3, true, NULL},
+	{"rx-cpu-", "xdplace", NET, "afxdp-reassembler", 0.6, false, NULL},
+	{"rx-cpu-", "xdplace", NET, "dpdk-gro", 0.6, false, NULL},
+	{"rx-cpu-", "xdplace", NET, "libnids", 0.6, false, NULL},
+	{"rx-cpu-", "xdplace", NET, "tcpflow", 0.6, false, NULL},
+	{"rx-cpu-", "xdplace", NET, "kernel-socket", 0.6, false, NULL},
+	{"rx-reorder-1pct", "xdplace", NET, "xdplace", 1.1, false, "rx-reorder-0pct"},
+	{"rx-reorder-5pct", "xdplace", NET, "xdplace", 1.1, false, "rx-reorder-0pct"},
+	{"rx-tap-iperf3", "xdplace", "gbit_per_s", "pass-only", 0.9, true, NULL},
 };
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))
 
@@ -67,12 +89,19 @@ void bench_report(const char *name, const char *system, const char *metric, cons
 	if (result_count == MAX_RESULTS)
 		return;
 	result_count++;
-	*result = (struct result){name, system, metric, unit, NAN, NAN, NAN};
+	*result = (struct result){name, system, metric, unit, NAN, NAN, NAN, ""};
 	if (!series->count)
 		return;
 	result->value = bench_median(series->sample, series->count);
 	result->min = series->sample[0];
 	result->max = series->sample[series->count - 1];
+}
+
+void bench_report_why(const char *why)
+{
+	struct result *result = &results[result_count - 1];
+
+	snprintf(result->why, sizeof(result->why), "%s", why);
 }
 
 void bench_note(const char *format, ...)
@@ -91,73 +120,96 @@ void bench_note(const char *format, ...)
 		strcpy(notes[note_count++], text);
 }
 
-double bench_reported(const char *name, const char *system, const char *metric)
+bool bench_look_up(const char *name, const char *system, const char *metric,
+		   struct bench_value *value)
 {
-	size_t i;
+	const struct result *result;
 
-	for (i = 0; i < result_count; i++)
-		if (!strcmp(results[i].name, name) && !strcmp(results[i].system, system) &&
-		    !strcmp(results[i].metric, metric))
-			return results[i].value;
-	return NAN;
+	for (result = results; result < results + result_count; result++) {
+		if (strcmp(result->name, name) || strcmp(result->system, system) ||
+		    strcmp(result->metric, metric))
+			continue;
+		*value = (struct bench_value){result->value, result->min, result->max};
+		return true;
+	}
+	return false;
 }
 
-static const struct target *find_target(const struct result *result)
+static bool is_about(const struct target *target, const struct result *result)
 {
-	size_t i;
-
-	for (i = 0; i < TARGETS; i++)
-		if (!strcmp(targets[i].name, result->name) &&
-		    !strcmp(targets[i].system, result->system) &&
-		    !strcmp(targets[i].metric, result->metric))
-			return &targets[i];
-	return NULL;
+	return !strncmp(target->name, result->name, strlen(target->name)) &&
+	       !strcmp(target->system, result->system) && !strcmp(target->metric, result->metric);
 }
 
-static void target_text(const struct result *result, char *text, size_t size)
+/* False: there is nothing to compare with. */
+static bool target_text(const struct target *target, const struct result *result, char *text,
+			size_t size)
 {
-	const struct target *target = find_target(result);
+	const char *name = target->base_name ? target->base_name : result->name;
+	struct bench_value base;
 	double ratio;
 	bool reached;
 
-	*text = 0;
-	if (!target)
-		return;
-	ratio = result->value / bench_reported(target->name, target->base, target->metric);
+	if (!bench_look_up(name, target->base, target->metric, &base))
+		return false;
+	ratio = result->value / base.value;
 	reached = target->at_least ? ratio >= target->factor : ratio <= target->factor;
-	snprintf(text, size, "%.2f x %s, want %s %.1f: %s", ratio, target->base,
+	snprintf(text, size, "%.2f x %s%s%s, want %s %.1f: %s", ratio, target->base,
+		 target->base_name ? " of " : "", target->base_name ? target->base_name : "",
 		 target->at_least ? "at least" : "at most", target->factor,
 		 isnan(ratio) ? "not measured"
 		 : reached    ? "reached"
 			      : "missed");
+	return true;
+}
+
+static void print_targets(FILE *out, const struct result *result)
+{
+	const char *before = "  ";
+	char text[160];
+	size_t i;
+
+	for (i = 0; i < TARGETS; i++) {
+		if (!is_about(&targets[i], result) ||
+		    !target_text(&targets[i], result, text, sizeof(text)))
+			continue;
+		fprintf(out, "%s%s", before, text);
+		before = TARGET_INDENT;
+	}
+	fputc('\n', out);
 }
 
 static void print_result(FILE *out, const struct result *result)
 {
-	char target[128];
-
 	if (isnan(result->value)) {
-		fprintf(out, "%-27s %-22s %-14s not measured\n", result->name, result->system,
-			result->metric);
+		fprintf(out, "%-27s %-24s %-17s not measured%s%s\n", result->name, result->system,
+			result->metric, *result->why ? ": " : "", result->why);
 		return;
 	}
-	target_text(result, target, sizeof(target));
-	fprintf(out, "%-27s %-22s %-14s %9.2f %9.2f %9.2f%s%s\n", result->name, result->system,
-		result->metric, result->value, result->min, result->max, *target ? "  " : "",
-		target);
+	fprintf(out, "%-27s %-24s %-17s %9.2f %9.2f %9.2f", result->name, result->system,
+		result->metric, result->value, result->min, result->max);
+	print_targets(out, result);
 }
 
 void bench_report_table(FILE *out)
 {
+	static size_t printed;
+
+	if (!printed && result_count)
+		fprintf(out, "%-27s %-24s %-17s %9s %9s %9s  %s\n", "case", "system", "metric",
+			"median", "min", "max", "target");
+	for (; printed < result_count; printed++) {
+		if (printed && strcmp(results[printed].name, results[printed - 1].name))
+			fputc('\n', out);
+		print_result(out, &results[printed]);
+	}
+	fflush(out);
+}
+
+void bench_report_notes(FILE *out)
+{
 	size_t i;
 
-	fprintf(out, "%-27s %-22s %-14s %9s %9s %9s  %s\n", "case", "system", "metric", "median",
-		"min", "max", "target");
-	for (i = 0; i < result_count; i++) {
-		if (i && strcmp(results[i].name, results[i - 1].name))
-			fputc('\n', out);
-		print_result(out, &results[i]);
-	}
 	for (i = 0; i < note_count; i++)
 		fprintf(out, "%s%s\n", i ? "" : "\n", notes[i]);
 }
@@ -166,6 +218,8 @@ static struct json_object *number(double value)
 {
 	char text[32];
 
+	if (isnan(value))
+		return NULL; /* null */
 	snprintf(text, sizeof(text), "%.3f", value);
 	return json_object_new_double_s(value, text);
 }
@@ -181,6 +235,8 @@ static struct json_object *result_json(const struct result *result)
 	json_object_object_add(object, "value", number(result->value));
 	json_object_object_add(object, "min", number(result->min));
 	json_object_object_add(object, "max", number(result->max));
+	if (isnan(result->value))
+		json_object_object_add(object, "error", json_object_new_string(result->why));
 	return object;
 }
 
@@ -191,8 +247,7 @@ int bench_report_json(const char *path)
 	size_t i;
 
 	for (i = 0; i < result_count; i++)
-		if (!isnan(results[i].value))
-			json_object_array_add(list, result_json(&results[i]));
+		json_object_array_add(list, result_json(&results[i]));
 	if (json_object_to_file_ext(path, list,
 				    JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE))
 		err = -EIO;

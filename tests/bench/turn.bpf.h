@@ -26,18 +26,26 @@ static __always_inline __u16 turn_fold(__u32 sum)
 	return sum;
 }
 
-/* The sum is of 16-bit words in network byte order, whatever that is on this machine. */
-static __always_inline void turn_write(struct bench_turn *turn, struct tcphdr *tcp)
+/*
+ * Which packet of its train is the next one. In the middle of every `late_each` the one that is
+ * due waits until `late` others have gone: not at the beginning, where a stream's first packet
+ * would be taken for an old one.
+ */
+static __always_inline __u32 turn_place(const struct bench_turn *turn)
 {
-	__be32 seq = bpf_htonl(turn->seq + turn->passed * turn->payload);
-	__be16 sport = bpf_htons(BENCH_PORT + (turn->flow & BENCH_PORT_MASK));
-	__be16 dport = bpf_htons(turn->dport + (turn->flow >> BENCH_PORT_BITS));
+	__u32 at = turn->passed;
+	__u32 in;
 
-	tcp->source = sport;
-	tcp->dest = dport;
-	tcp->seq = seq;
-	tcp->check = ~turn_fold(turn->sum + sport + dport + (seq & 0xffff) + (seq >> 16));
+	if (!turn->late || !turn->late_each)
+		return at;
+	in = (at + turn->late_each / 2) % turn->late_each;
+	if (in > turn->late)
+		return at;
+	return in == turn->late ? at - in : at + 1;
+}
 
+static __always_inline void turn_advance(struct bench_turn *turn)
+{
 	if (++turn->passed < turn->train)
 		return;
 	turn->passed = 0;
@@ -45,6 +53,20 @@ static __always_inline void turn_write(struct bench_turn *turn, struct tcphdr *t
 		return;
 	turn->flow = 0;
 	turn->seq += turn->train * turn->payload;
+}
+
+/* The sum is of 16-bit words in network byte order, whatever that is on this machine. */
+static __always_inline void turn_write(struct bench_turn *turn, struct tcphdr *tcp)
+{
+	__be32 seq = bpf_htonl(turn->seq + turn_place(turn) * turn->payload);
+	__be16 sport = bpf_htons(BENCH_PORT + (turn->flow & BENCH_PORT_MASK));
+	__be16 dport = bpf_htons(turn->dport + (turn->flow >> BENCH_PORT_BITS));
+
+	tcp->source = sport;
+	tcp->dest = dport;
+	tcp->seq = seq;
+	tcp->check = ~turn_fold(turn->sum + sport + dport + (seq & 0xffff) + (seq >> 16));
+	turn_advance(turn);
 }
 
 static __always_inline struct tcphdr *turn_tcp(struct xdp_md *ctx)

@@ -31,7 +31,8 @@ struct bench_turn {
 	__u32 seq;     /* of the first packet of its train */
 	__u32 sum;     /* of the TCP checksum, without ports and sequence number */
 	__u16 dport;   /* of flow 0, host byte order */
-	__u16 zero;
+	__u16 late;    /* packets by which every `late_each`th of a train comes late; 0: none */
+	__u32 late_each;
 	__u32 count; /* repetitions so far */
 	__u32 first; /* the time is taken at this repetition */
 	__u32 last;  /* and at this one */
@@ -46,9 +47,12 @@ struct bench_place {
 	__u64 packets;
 } __attribute__((aligned(64)));
 
+#define BENCH_TEMPLATE 56u /* the longest headers, in whole words */
+
 /* The generator on a veth, paced by itself. */
 struct bench_generator {
 	struct bench_turn turn;
+	__u64 template[BENCH_TEMPLATE / 8]; /* headers and what follows, as user space made them */
 	__u64 gap;     /* ns from one batch to the next; 0: as fast as it can */
 	__u64 due;     /* when the next batch may start */
 	__u64 started; /* ns, first packet */
@@ -57,6 +61,10 @@ struct bench_generator {
 	__u64 sent;
 	__u32 batch; /* packets sent between two looks at the clock */
 	__u32 in_batch;
+	__u8 whole;   /* write all headers: GRO leaves its own in frames that come back */
+	__u8 reverse; /* ports: packets of the other direction */
+	__u8 stamp;   /* write the time into the payload */
+	__u8 zero[5];
 };
 
 #endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * rx.c - the cases of receiving: how fast, at what cost, how many flows, how much out of order.
+ *
+ * In: the names of the cases asked for. Out: for each system
+ *   veth-*, rx-rate-*  gbit_per_s: payload that was in place in order, at the highest rate at which
+ *                      nothing was lost
+ *   rx-cpu-*           cpu_s_per_gb: time that both CPUs were not idle, for 10^9 bytes, at one rate
+ *                      for all; and without what the same traffic takes if it is thrown away by an
+ *                      XDP program, which is the generator and the driver (net_s_per_gb)
+ *   rx-reorder-*       both, with packets that come late
+ *   rx-flows-*         net_ns_per_packet at one rate, flows in turn; mib: memory for all of it
+ */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rx.h"
+
+#define ROUNDS_MAX 5u
+#define CPU_SECONDS 1.0
+#define FLOWS_TURNS 2u	      /* each flow gets so many packets at least, after its first */
+#define FLOWS_PACKETS 200000u /* and all together so many */
+
+enum metric { GBIT, CPU, NET, NS, MIB, METRICS };
+
+struct metric_name {
+	const char *name;
+	const char *unit;
+};
+
+static const struct metric_name metrics[METRICS] = {
+	[GBIT] = {"gbit_per_s", "Gbit/s"},
+	[CPU] = {"cpu_s_per_gb", "s/GB"},
+	[NET] = {"net_s_per_gb", "s/GB"},
+	[NS] = {"net_ns_per_packet", "ns"},
+	[MIB] = {"mib", "MiB"},
+};
+
+struct rx_case;
+typedef int (*measure_fn)(const struct rx_case *what, struct rx_system *system);
+
+struct rx_case {
+	const char *name;
+	struct rx_traffic traffic;
+	unsigned int rounds;
+	double rate; /* packets a second, where it is the same for all */
+	bool nocsum; /* also those that verify no checksums */
+	bool peers;  /* other people's programs as well */
+	measure_fn measure[2];
+	const char *about;
+};
+
+static int measure_rate(const struct rx_case *what, struct rx_system *system);
+static int measure_cpu(const struct rx_case *what, struct rx_system *system);
+static int measure_flows(const struct rx_case *what, struct rx_system *system);
+
+#define CPU_RATE 180000.0 /* 2 Gbit/s */
+#define FAST_CPU_RATE 1000000.0
+#define FLOWS_RATE 200000.0
+
+static const struct rx_case cases[] = {
+	{"veth-tcp1400", {false, 16, 16, 1400, 0, 0}, 5, 0, true, false, {measure_rate}, NULL},
+	{"rx-rate-tcp1400-1flow",
+	 {false, 1, 16, 1400, 0, 0},
+	 3,
+	 0,
+	 true,
+	 true,
+	 {measure_rate},
+	 NULL},
+	{"rx-rate-tcp1400-1000flows",
+	 {false, 1000, 16, 1400, 0, 0},
+	 3,
+	 0,
+	 true,
+	 true,
+	 {measure_rate},
+	 NULL},
+	{"rx-rate-udp64", {true, 16, 16, 64, 0, 0}, 3, 0, false, true, {measure_rate}, NULL},
+	{"rx-rate-udp512", {true, 16, 16, 512, 0, 0}, 3, 0, false, true, {measure_rate}, NULL},
+	{"rx-rate-udp1400", {true, 16, 16, 1400, 0, 0}, 3, 0, false, true, {measure_rate}, NULL},
+	{"rx-cpu-tcp1400-2gbit",
+	 {false, 16, 16, 1400, 0, 0},
+	 3,
+	 CPU_RATE,
+	 true,
+	 true,
+	 {measure_cpu},
+	 NULL},
+	{"rx-cpu-tcp1400-11gbit",
+	 {false, 16, 16, 1400, 0, 0},
+	 3,
+	 FAST_CPU_RATE,
+	 true,
+	 true,
+	 {measure_cpu},
+	 NULL},
+	{"rx-reorder-0pct",
+	 {false, 16, 100, 1400, 0, 0},
+	 3,
+	 FAST_CPU_RATE,
+	 false,
+	 true,
+	 {measure_rate, measure_cpu},
+	 NULL},
+	{"rx-reorder-1pct",
+	 {false, 16, 100, 1400, 3, 100},
+	 3,
+	 FAST_CPU_RATE,
+	 false,
+	 true,
+	 {measure_rate, measure_cpu},
+	 NULL},
+	{"rx-reorder-5pct",
+	 {false, 16, 100, 1400, 3, 20},
+	 3,
+	 FAST_CPU_RATE,
+	 false,
+	 true,
+	 {measure_rate, measure_cpu},
+	 NULL},
+	{"rx-flows-1000",
+	 {false, 1000, 1, 1400, 0, 0},
+	 3,
+	 FLOWS_RATE,
+	 false,
+	 true,
+	 {measure_flows},
+	 NULL},
+	{"rx-flows-10000",
+	 {false, 10000, 1, 1400, 0, 0},
+	 2,
+	 FLOWS_RATE,
+	 false,
+	 true,
+	 {measure_flows},
+	 NULL},
+	{"rx-flows-100000",
+	 {false, 100000, 1, 1400, 0, 0},
+	 1,
+	 FLOWS_RATE,
+	 false,
+	 true,
+	 {measure_flows},
+	 NULL},
+	{"rx-flows-1000000",
+	 {false, 1000000, 1, 1400, 0, 0},
+	 1,
+	 FLOWS_RATE,
+	 false,
+	 true,
+	 {measure_flows},
+	 NULL},
+};
+
+static struct bench_series series[METRICS][RX_SYSTEMS_MAX];
+static double hints[RX_SYSTEMS_MAX];
+static double
+	idle_load; /* seconds of CPU that this machine takes in a second for nothing of ours */
+
+static struct bench_series *series_of(enum metric metric, const struct rx_system *system)
+{
+	return &series[metric][system - rx_systems];
+}
+
+static void excuse(struct rx_system *system, const char *why)
+{
+	if (!*system->why)
+		snprintf(system->why, sizeof(system->why), "%s", why);
+}
+
+/* ---- the highest rate ---- */
+
+static int measure_rate(const struct rx_case *what, struct rx_system *system)
+{
+	struct rx_trial best = {0};
+	struct rx_run run;
+	int err = rx_start(&run, system, &what->traffic, RX_NAP);
+
+	if (err)
+		return err;
+	err = rx_search(&run, &hints[system - rx_systems], &best);
+	rx_stop(&run);
+	if (err)
+		return err;
+	if (!best.good) {
+		excuse(system, "lost packets at every rate down to 10,000 a second");
+		return -EIO;
+	}
+	bench_sample(series_of(GBIT, system), best.gbit_per_s);
+	if (system->ops->consume || system->floor)
+		bench_sample(series_of(CPU, system), best.consumer_s / best.gigabytes);
+	return 0;
+}
+
+/* ---- cost at a rate that all can do ---- */
+
+static int trial_at_rate(const struct rx_case *what, struct rx_run *run, uint32_t packets,
+			 struct rx_trial *trial)
+{
+	unsigned int tries;
+	int err = 0;
+
+	/* The rest of the machine may spoil one. */
+	for (tries = 0; !err && tries < 3; tries++) {
+		err = rx_try(run, what->rate, packets, trial);
+		if (!trial->lost)
+			break;
+	}
+	if (err || !trial->lost)
+		return err;
+	excuse(run->system, "lost packets at this rate");
+	return -EIO;
+}
+
+static int measure_cpu(const struct rx_case *what, struct rx_system *system)
+{
+	struct rx_trial trial;
+	struct rx_run run;
+	int err = rx_start(&run, system, &what->traffic, RX_LONG_NAP);
+
+	if (err)
+		return err;
+	err = trial_at_rate(what, &run, what->rate * CPU_SECONDS, &trial);
+	rx_stop(&run);
+	if (!err)
+		bench_sample(series_of(NET, system),
+			     (trial.machine_s - idle_load * trial.seconds) / trial.gigabytes);
+	return err;
+}
+
+/* ---- many flows ---- */
+
+static double memory_used(double before)
+{
+	return (before - bench_memory_free()) / (1 << 20);
+}
+
+static int try_flows(const struct rx_case *what, struct rx_run *run, struct rx_trial *trial)
+{
+	uint32_t packets = FLOWS_TURNS * what->traffic.flows;
+	int err = rx_warm(run, what->rate);
+
+	if (err)
+		excuse(run->system, "lost packets while the flows were set up");
+	if (packets < FLOWS_PACKETS)
+		packets = FLOWS_PACKETS;
+	return err ? err : trial_at_rate(what, run, packets, trial);
+}
+
+static int measure_flows(const struct rx_case *what, struct rx_system *system)
+{
+	double before = bench_memory_free();
+	struct rx_trial trial;
+	struct rx_run run;
+	double mib;
+	int err = rx_start(&run, system, &what->traffic, RX_LONG_NAP);
+
+	if (err)
+		return err;
+	err = try_flows(what, &run, &trial);
+	mib = memory_used(before);
+	rx_stop(&run);
+	if (err)
+		return err;
+	bench_sample(series_of(MIB, system), mib);
+	bench_sample(series_of(NS, system), (trial.machine_s - idle_load * trial.seconds) /
+						    trial.gigabytes * what->traffic.payload);
+	return 0;
+}
+
+/* ---- rounds, and what comes out ---- */
+
+static bool takes_part(const struct rx_case *what, const struct rx_system *system)
+{
+	bool nocsum = strstr(system->name, "-nocsum");
+	bool peer = system->program || system->stack;
+
+	if (rx_only && !strstr(system->name, rx_only) && strcmp(system->name, "drop"))
+		return false;
+	return (!nocsum || what->nocsum) && (!peer || what->peers);
+}
+
+static void measure_system(const struct rx_case *what, struct rx_system *system)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; !err && i < 2 && what->measure[i]; i++)
+		err = what->measure[i](what, system);
+	if (err)
+		excuse(system, strerror(-err));
+}
+
+static void subtract_drop(enum metric metric, const struct rx_system *drop)
+{
+	struct bench_series base = *series_of(metric, drop);
+	double less = bench_median(base.sample, base.count);
+	size_t i, j;
+
+	for (i = 0; i < rx_system_count; i++)
+		for (j = 0; j < series[metric][i].count; j++)
+			series[metric][i].sample[j] -= less;
+}
+
+static void report_metric(const struct rx_case *what, enum metric metric)
+{
+	struct rx_system *system = rx_systems;
+	size_t i;
+
+	for (i = 0; i < rx_system_count; i++, system++) {
+		if (!takes_part(what, system))
+			continue;
+		bench_report(what->name, system->name, metrics[metric].name, metrics[metric].unit,
+			     &series[metric][i]);
+		if (!series[metric][i].count && *system->why)
+			bench_report_why(system->why);
+	}
+}
+
+static void report(const struct rx_case *what)
+{
+	const struct rx_system *drop = rx_systems;
+	bool asked[METRICS] = {false};
+	size_t i;
+	int metric;
+
+	while (strcmp(drop->name, "drop"))
+		drop++;
+	for (i = 0; i < 2 && what->measure[i]; i++) {
+		asked[GBIT] |= what->measure[i] == measure_rate;
+		asked[NET] |= what->measure[i] == measure_cpu;
+		asked[NS] |= what->measure[i] == measure_flows;
+	}
+	asked[MIB] = asked[NS];
+	asked[CPU] = asked[NET] || !what->peers;
+	if (asked[NET]) {
+		memcpy(series[CPU], series[NET], sizeof(series[CPU]));
+		subtract_drop(NET, drop);
+	}
+	if (asked[NS])
+		subtract_drop(NS, drop);
+	for (metric = 0; metric < METRICS; metric++)
+		if (asked[metric])
+			report_metric(what, metric);
+}
+
+static void reset(void)
+{
+	size_t i;
+
+	memset(series, 0, sizeof(series));
+	memset(hints, 0, sizeof(hints));
+	for (i = 0; i < rx_system_count; i++)
+		*rx_systems[i].why = 0;
+}
+
+static void run_case(const struct rx_case *what)
+{
+	unsigned int round;
+	size_t i;
+
+	reset();
+	for (round = 0; round < what->rounds; round++)
+		for (i = 0; i < rx_system_count; i++)
+			if (takes_part(what, &rx_systems[i]) && !*rx_systems[i].why)
+				measure_system(what, &rx_systems[i]);
+	report(what);
+}
+
+static void measure_idle(void)
+{
+	double start = bench_now();
+	double busy = rx_machine_busy();
+
+	sleep(1);
+	idle_load = (rx_machine_busy() - busy) / (bench_now() - start);
+}
+
+int bench_rx(void)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (!bench_wanted(cases[i].name) || !rx_possible(cases[i].name))
+			continue;
+		err = rx_stand_open();
+		if (err)
+			return err;
+		if (!idle_load)
+			measure_idle();
+		run_case(&cases[i]);
+		bench_report_table(stdout);
+	}
+	return 0;
+}
