@@ -55,6 +55,9 @@ comma := ,
 LIBFUZZER := $(wildcard $(shell $(CLANG) -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a)
 BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
+# Peers are compared with where their libraries are; the report says so of the others.
+PEERS := $(if $(wildcard /usr/include/nids.h),$(BUILD)/bench/peer-libnids) \
+	$(if $(shell $(PKG_CONFIG) --exists libdpdk && echo yes),$(BUILD)/bench/peer-dpdk)
 
 STATIC := $(BUILD)/libxdplace.a
 SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
@@ -66,7 +69,7 @@ lib: $(STATIC) $(SHARED)
 cli: $(BUILD)/xdplace
 examples: $(EXAMPLES)
 tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS) $(KERNEL_TOOLS)
-bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench)
+bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench $(PEERS))
 
 $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/xdplace/*.h)
 	@mkdir -p $(@D)
@@ -120,6 +123,14 @@ $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(BPFTOOL) gen skeleton $< > $@.tmp && mv $@.tmp $@
 $(BUILD)/bench/bench: $(BENCH_SRC) $(wildcard tests/bench/*.h) $(BENCH_BPF) $(STATIC)
 	$(CC) $(ALL_CFLAGS) -I$(BUILD)/bench $(BENCH_SRC) -o $@ $(STATIC) $(LIB_LIBS) -ljson-c -lm -lpthread
+$(BUILD)/bench/peer-libnids: tests/bench/peers/nids.c tests/bench/peers/peer.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< -o $@ -lnids -lpcap
+# DPDK's headers are the system's: their warnings are not ours.
+$(BUILD)/bench/peer-dpdk: tests/bench/peers/dpdk.c tests/bench/peers/peer.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libdpdk)) \
+		$< -o $@ $(shell $(PKG_CONFIG) --libs libdpdk)
 
 # With the library's own sources built for libFuzzer; nothing at all where that is not installed.
 fuzz-build: $(if $(LIBFUZZER),$(FUZZ_NAMES:%=$(FUZZ_DIR)/%))
@@ -154,7 +165,9 @@ check-kernels:
 demo: dependencies
 	@$(MAKE) --no-print-directory all
 	@scripts/demo.sh
-bench: dependencies
+bench:
+	@scripts/dependencies.sh
+	@scripts/dependencies.sh bench || echo "bench: going on without those peers"
 	@$(MAKE) --no-print-directory bench-build
 	@scripts/bench.sh $(CASES)
 fuzz-stages: dependencies

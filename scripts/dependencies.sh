@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# In:  nothing, or names of sets of packages beside the usual ones: kernels. Installs the Debian
-#      packages that building, testing and linting need and that are not there yet. Says nothing
-#      when nothing is missing.
+# In:  nothing, or names of sets of packages beside the usual ones: kernels, bench. Installs the
+#      Debian packages that building, testing and linting need and that are not there yet. Says
+#      nothing when nothing is missing.
 # Out: exit status 0, all is there; 1, something is missing and can not be installed.
 # Promises: never starts or enables a service, touches nothing besides packages.
 set -u
@@ -19,11 +19,16 @@ PACKAGES="
 KERNEL_PACKAGES="
 	qemu-system-x86 seabios ipxe-qemu busybox-static cpio xz-utils zstd xdp-tools strace libcap2-bin
 "
+# Those that `make bench` compares with: it does without what can not be had.
+BENCH_PACKAGES="
+	libnids-dev tcpflow libdpdk-dev
+"
 for set; do
 	case $set in
 	kernels) PACKAGES+=$KERNEL_PACKAGES ;;
+	bench) PACKAGES+=$BENCH_PACKAGES ;;
 	*)
-		echo "dependencies: no set of packages '$set'; there is: kernels" >&2
+		echo "dependencies: no set of packages '$set'; there are: kernels bench" >&2
 		exit 1
 		;;
 	esac

@@ -97,11 +97,22 @@ int bench_placed_drain(struct bench_placed *placed);
 
 bool bench_wanted(const char *name); /* is this case asked for? */
 
+/* ---- latency: consumers call it with the payload of each packet ---- */
+
+extern bool bench_latency_on;
+void bench_latency_saw(const void *payload); /* rx_latency.c */
+static inline void bench_saw(const void *payload)
+{
+	if (__builtin_expect(bench_latency_on, 0))
+		bench_latency_saw(payload);
+}
+
 /* ---- program.c, profile.c, rx*.c: 0 or -errno where nothing could be measured ---- */
 
 int bench_program(void);
 int bench_profile(void);
-int bench_rx(void); /* the cases veth-* and rx-* but those: */
+int bench_rx(void);	    /* the cases veth-* and rx-* but those: */
+int bench_rx_latency(void); /* rx-latency-* */
 
 /* ---- reassembler.c: AF_XDP and a consumer that does the same job ---- */
 

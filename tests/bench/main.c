@@ -66,6 +66,8 @@ static int measure(bool profile)
 	err = bench_program();
 	if (!err)
 		err = bench_rx();
+	if (!err)
+		err = bench_rx_latency();
 	rx_stand_close();
 	return err;
 }

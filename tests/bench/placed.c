@@ -72,6 +72,15 @@ int bench_placed_prog(const struct bench_placed *placed)
 	return placed->ctx->prog;
 }
 
+static void in_sequence(struct bench_placed *placed, const struct xp_completion *completion)
+{
+	struct iovec data[2];
+
+	if (bench_latency_on && xdplace_data(placed->ctx, completion, data) > 0)
+		bench_latency_saw(data[0].iov_base);
+	placed->bytes += completion->data_len;
+}
+
 int bench_placed_drain(struct bench_placed *placed)
 {
 	struct xp_completion completions[DRAIN];
@@ -81,7 +90,7 @@ int bench_placed_drain(struct bench_placed *placed)
 	for (i = 0; i < count; i++) {
 		placed->opcode[completions[i].opcode % XP_OPCODE_COUNT]++;
 		if (xdplace_in_sequence(&completions[i]))
-			placed->bytes += completions[i].data_len;
+			in_sequence(placed, &completions[i]);
 		else if (completions[i].flags & XP_GAP)
 			placed->gaps++;
 	}

@@ -305,6 +305,7 @@ static void receive(struct bench_reassembler *r, const uint8_t *frame, uint32_t 
 	}
 	put(r, flow, flow->edge, data, len);
 	advance(r, flow, flow->edge + len);
+	bench_saw(data);
 	if (flow->early && flow->early->count)
 		catch_up(r, flow);
 	return;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * peer.h - what the programs of this directory share with the benchmark that starts them.
+ *
+ *	peer-NAME INTERFACE FD FLOWS nap|long-nap|busy|sleep
+ *
+ * FD is a file of one struct peer_shared. They end with SIGTERM. What they complain of goes to
+ * standard error, as one line.
+ */
+#ifndef BENCH_PEER_H
+#define BENCH_PEER_H
+
+#include <stdint.h>
+
+#define PEER_SAMPLES (1u << 16)
+
+struct peer_shared {
+	uint32_t ready;	  /* packets may come */
+	uint32_t stamped; /* payloads begin with the time at which they were sent; or 0 */
+	uint64_t bytes;	  /* in place, in order */
+	uint32_t samples; /* times taken so far; the first PEER_SAMPLES of them are kept */
+	uint32_t zero;
+	uint32_t ns[PEER_SAMPLES];
+};
+
+#endif
