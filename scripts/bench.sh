@@ -27,12 +27,23 @@ mount -t bpf bpf /sys/fs/bpf
 # Nobody speaks on this wire but the generator: no IPv6, so no neighbour discovery.
 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 || true
 ip link add xpbench0 mtu 1500 type veth peer name xpbench1 mtu 1500
-trap 'ip link del xpbench0 2>/dev/null' EXIT
+# For traffic of the kernel's own: the other end of a second one is in a namespace of its own.
+unshare --net sleep infinity &
+far=$!
+trap 'kill $far; ip link del xpbench0 2>/dev/null' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 ip link set xpbench0 up
 # The address that the generator writes, and room for what GRO merges: for the kernel's own stack.
 ip link set xpbench1 address 02:00:00:00:00:01 up
 ethtool -K xpbench1 gro on
+
+while [ "$(readlink "/proc/$far/ns/net")" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+ip link add xptap1 type veth peer name xptap0 netns $far
+ip addr add 10.77.9.1/30 dev xptap1
+ip link set xptap1 up
+nsenter --net="/proc/$far/ns/net" ip addr add 10.77.9.2/30 dev xptap0
+nsenter --net="/proc/$far/ns/net" ip link set xptap0 up
+export XPBENCH_FAR="/proc/$far/ns/net"
 
 "$build/bench/bench" --report "$build/bench/report.json" "$@"

@@ -54,6 +54,10 @@ void bench_report_table(FILE *out); /* what was reported since the last time */
 void bench_report_notes(FILE *out);
 int bench_report_json(const char *path);
 
+/* ---- picture.c ---- */
+
+int bench_pictures(const char *directory); /* of what was reported; 0 or -errno */
+
 /* ---- packet.c: the frames ---- */
 
 #define BENCH_FRAME_MAX 1600u
@@ -113,6 +117,7 @@ int bench_program(void);
 int bench_profile(void);
 int bench_rx(void);	    /* the cases veth-* and rx-* but those: */
 int bench_rx_latency(void); /* rx-latency-* */
+int bench_rx_tap(void);	    /* rx-tap-* */
 
 /* ---- reassembler.c: AF_XDP and a consumer that does the same job ---- */
 

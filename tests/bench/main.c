@@ -5,6 +5,7 @@
  * Exit: 0 measured (whatever came out), 1 could not measure, 2 usage.
  */
 #include <getopt.h>
+#include <libgen.h>
 #include <string.h>
 
 #include <bpf/libbpf.h>
@@ -20,7 +21,7 @@ static const char help[] =
 	"scripts/bench.sh makes "
 	"them.\n"
 	"\n"
-	"  -r, --report FILE  write the results there as JSON as well\n"
+	"  -r, --report FILE  write the results there as JSON as well, and pictures beside it\n"
 	"  -s, --system NAME  of the cases rx-* only those systems whose name contains NAME\n"
 	"  -p, --profile      tell what a packet's time is made of, by switching stages off\n"
 	"  -h, --help         this\n";
@@ -68,6 +69,8 @@ static int measure(bool profile)
 		err = bench_rx();
 	if (!err)
 		err = bench_rx_latency();
+	if (!err)
+		err = bench_rx_tap();
 	rx_stand_close();
 	return err;
 }
@@ -76,6 +79,19 @@ static int fail(const char *what, int err)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, strerror(-err));
 	return 1;
+}
+
+/* The report, and pictures in its directory. */
+static int write_down(const char *report)
+{
+	char directory[256];
+	int err = bench_report_json(report);
+
+	if (err)
+		return fail(report, err);
+	snprintf(directory, sizeof(directory), "%s", report);
+	err = bench_pictures(dirname(directory));
+	return err ? fail("pictures", err) : 0;
 }
 
 static int run(bool profile, const char *report)
@@ -92,8 +108,7 @@ static int run(bool profile, const char *report)
 	}
 	bench_report_table(stdout);
 	bench_report_notes(stdout);
-	err = report ? bench_report_json(report) : 0;
-	return err ? fail(report, err) : 0;
+	return report ? write_down(report) : 0;
 }
 
 int main(int argc, char **argv)
