@@ -54,7 +54,7 @@ excuses()
 {
 	jq -r '[.[] | select((.case | startswith("rx-")) and .value == null)
 		| {system, case, error}] | unique | group_by([.system, .error])[]
-		| "- \(.[0].system): \([.[].case] | join(", ")): \(.[0].error)"' "$report"
+		| "- \(.[0].system) not measured: \([.[].case] | join(", ")): \(.[0].error)"' "$report"
 }
 
 # How far each aim was: SYSTEM's value as a multiple of what it is compared with.
@@ -122,8 +122,6 @@ tables()
 		"asleep, median=rx-latency-sleep=us_median" "asleep, 99.9 %=rx-latency-sleep=us_p999"
 	table "iperf3, Gbit/s" "one stream=rx-tap-iperf3=gbit_per_s"
 	aims
-	echo "Not measured:"
-	echo
 	excuses
 }
 

@@ -28,6 +28,7 @@
 #define MESSAGES 64u
 #define MESSAGE_SIZE 2048u
 #define EVENTS 64
+#define SPARE_DESCRIPTORS 1024u
 #define RECEIVE_BUFFER (64 << 20)
 #define OPTION_WINDOW_SCALE 3u /* RFC 7323 */
 #define WINDOW_SCALE 14u
@@ -177,11 +178,20 @@ static int open_one(struct rx_sockets *sockets, uint32_t flow, uint16_t port)
 	return err;
 }
 
-static void room_for_descriptors(uint32_t count)
+/* Not less than before: who may not raise the limit could not go back. */
+static int room_for_descriptors(struct rx_system *system, uint32_t count)
 {
-	const struct rlimit limit = {count + 1024, count + 1024};
+	const struct rlimit wanted = {count + SPARE_DESCRIPTORS, count + SPARE_DESCRIPTORS};
+	struct rlimit limit;
 
-	setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	if (limit.rlim_cur >= wanted.rlim_cur || !setrlimit(RLIMIT_NOFILE, &wanted))
+		return 0;
+	snprintf(system->why, sizeof(system->why),
+		 "%u sockets want as many descriptors, and this process may have %llu (ulimit -n)",
+		 count, (unsigned long long)limit.rlim_max);
+	return -EMFILE;
 }
 
 static void sockets_free(struct rx_sockets *sockets)
@@ -220,9 +230,10 @@ static struct rx_sockets *sockets_new(const struct rx_traffic *traffic)
 static int sockets_open(struct rx_system *system, const struct rx_traffic *traffic,
 			enum rx_wait wait)
 {
-	int err;
+	int err = room_for_descriptors(system, traffic->flows);
 
-	room_for_descriptors(traffic->flows);
+	if (err)
+		return err;
 	system->sockets = sockets_new(traffic);
 	if (!system->sockets)
 		return -ENOMEM;
