@@ -38,121 +38,51 @@ static const struct metric_name metrics[METRICS] = {
 	[MIB] = {"mib", "MiB"},
 };
 
-struct rx_case;
-typedef int (*measure_fn)(const struct rx_case *what, struct rx_system *system);
+enum { SEARCH = 1, COST = 2, FLOWS = 4 };
 
 struct rx_case {
 	const char *name;
 	struct rx_traffic traffic;
 	unsigned int rounds;
-	double rate; /* packets a second, where it is the same for all */
-	bool nocsum; /* also those that verify no checksums */
-	bool peers;  /* other people's programs as well */
-	measure_fn measure[2];
-	const char *about;
+	double rate;	      /* packets a second, where it is the same for all */
+	bool nocsum;	      /* also those that verify no checksums */
+	bool peers;	      /* other people's programs as well */
+	unsigned int measure; /* SEARCH ... */
 };
-
-static int measure_rate(const struct rx_case *what, struct rx_system *system);
-static int measure_cpu(const struct rx_case *what, struct rx_system *system);
-static int measure_flows(const struct rx_case *what, struct rx_system *system);
 
 #define CPU_RATE 180000.0 /* 2 Gbit/s */
 #define FAST_CPU_RATE 1000000.0
 #define FLOWS_RATE 100000.0
 
+#define TCP(flows, train)                                                                          \
+	{                                                                                          \
+		false, flows, train, 1400, 0, 0                                                    \
+	}
+#define TCP_LATE(each)                                                                             \
+	{                                                                                          \
+		false, 16, 100, 1400, 3, each                                                      \
+	} /* by three packets */
+#define UDP(payload)                                                                               \
+	{                                                                                          \
+		true, 16, 16, payload, 0, 0                                                        \
+	}
+
 static const struct rx_case cases[] = {
-	{"veth-tcp1400", {false, 16, 16, 1400, 0, 0}, 5, 0, true, false, {measure_rate}, NULL},
-	{"rx-rate-tcp1400-1flow",
-	 {false, 1, 16, 1400, 0, 0},
-	 3,
-	 0,
-	 true,
-	 true,
-	 {measure_rate},
-	 NULL},
-	{"rx-rate-tcp1400-1000flows",
-	 {false, 1000, 16, 1400, 0, 0},
-	 3,
-	 0,
-	 true,
-	 true,
-	 {measure_rate},
-	 NULL},
-	{"rx-rate-udp64", {true, 16, 16, 64, 0, 0}, 3, 0, false, true, {measure_rate}, NULL},
-	{"rx-rate-udp512", {true, 16, 16, 512, 0, 0}, 3, 0, false, true, {measure_rate}, NULL},
-	{"rx-rate-udp1400", {true, 16, 16, 1400, 0, 0}, 3, 0, false, true, {measure_rate}, NULL},
-	{"rx-cpu-tcp1400-2gbit",
-	 {false, 16, 16, 1400, 0, 0},
-	 3,
-	 CPU_RATE,
-	 true,
-	 true,
-	 {measure_cpu},
-	 NULL},
-	{"rx-cpu-tcp1400-11gbit",
-	 {false, 16, 16, 1400, 0, 0},
-	 3,
-	 FAST_CPU_RATE,
-	 true,
-	 true,
-	 {measure_cpu},
-	 NULL},
-	{"rx-reorder-0pct",
-	 {false, 16, 100, 1400, 0, 0},
-	 3,
-	 FAST_CPU_RATE,
-	 false,
-	 true,
-	 {measure_rate, measure_cpu},
-	 NULL},
-	{"rx-reorder-1pct",
-	 {false, 16, 100, 1400, 3, 100},
-	 3,
-	 FAST_CPU_RATE,
-	 false,
-	 true,
-	 {measure_rate, measure_cpu},
-	 NULL},
-	{"rx-reorder-5pct",
-	 {false, 16, 100, 1400, 3, 20},
-	 3,
-	 FAST_CPU_RATE,
-	 false,
-	 true,
-	 {measure_rate, measure_cpu},
-	 NULL},
-	{"rx-flows-1000",
-	 {false, 1000, 1, 1400, 0, 0},
-	 3,
-	 FLOWS_RATE,
-	 false,
-	 true,
-	 {measure_flows},
-	 NULL},
-	{"rx-flows-10000",
-	 {false, 10000, 1, 1400, 0, 0},
-	 2,
-	 FLOWS_RATE,
-	 false,
-	 true,
-	 {measure_flows},
-	 NULL},
-	{"rx-flows-100000",
-	 {false, 100000, 1, 1400, 0, 0},
-	 1,
-	 FLOWS_RATE,
-	 false,
-	 true,
-	 {measure_flows},
-	 NULL},
-	{"rx-flows-1000000",
-	 {false, 1000000, 1, 1400, 0, 0},
-	 1,
-	 FLOWS_RATE,
-	 false,
-	 true,
-	 {measure_flows},
-	 NULL},
+	{"veth-tcp1400", TCP(16, 16), 5, 0, true, false, SEARCH},
+	{"rx-rate-tcp1400-1flow", TCP(1, 16), 5, 0, true, true, SEARCH},
+	{"rx-rate-tcp1400-1000flows", TCP(1000, 16), 3, 0, true, true, SEARCH},
+	{"rx-rate-udp64", UDP(64), 3, 0, false, true, SEARCH},
+	{"rx-rate-udp512", UDP(512), 3, 0, false, true, SEARCH},
+	{"rx-rate-udp1400", UDP(1400), 3, 0, false, true, SEARCH},
+	{"rx-cpu-tcp1400-2gbit", TCP(16, 16), 3, CPU_RATE, true, true, COST},
+	{"rx-cpu-tcp1400-11gbit", TCP(16, 16), 3, FAST_CPU_RATE, true, true, COST},
+	{"rx-reorder-0pct", TCP(16, 100), 2, FAST_CPU_RATE, false, true, SEARCH | COST},
+	{"rx-reorder-1pct", TCP_LATE(100), 2, FAST_CPU_RATE, false, true, SEARCH | COST},
+	{"rx-reorder-5pct", TCP_LATE(20), 2, FAST_CPU_RATE, false, true, SEARCH | COST},
+	{"rx-flows-1000", TCP(1000, 1), 2, FLOWS_RATE, false, true, FLOWS},
+	{"rx-flows-10000", TCP(10000, 1), 2, FLOWS_RATE, false, true, FLOWS},
+	{"rx-flows-100000", TCP(100000, 1), 1, FLOWS_RATE, false, true, FLOWS},
+	{"rx-flows-1000000", TCP(1000000, 1), 1, FLOWS_RATE, false, true, FLOWS},
 };
 
 static struct bench_series series[METRICS][RX_SYSTEMS_MAX];
@@ -290,7 +220,7 @@ static int measure_flows(const struct rx_case *what, struct rx_system *system)
 static bool takes_part(const struct rx_case *what, const struct rx_system *system)
 {
 	/* Which has no flows. */
-	bool pointless = what->measure[0] == measure_flows && system->copy;
+	bool pointless = what->measure == FLOWS && system->copy;
 	bool nocsum = strstr(system->name, "-nocsum");
 	bool peer = system->program || system->stack;
 
@@ -301,11 +231,14 @@ static bool takes_part(const struct rx_case *what, const struct rx_system *syste
 
 static void measure_system(const struct rx_case *what, struct rx_system *system)
 {
-	size_t i;
 	int err = 0;
 
-	for (i = 0; !err && i < 2 && what->measure[i]; i++)
-		err = what->measure[i](what, system);
+	if (what->measure & SEARCH)
+		err = measure_rate(what, system);
+	if (!err && what->measure & COST)
+		err = measure_cpu(what, system);
+	if (!err && what->measure & FLOWS)
+		err = measure_flows(what, system);
 	if (err)
 		excuse(system, strerror(-err));
 }
@@ -339,25 +272,19 @@ static void report_metric(const struct rx_case *what, enum metric metric)
 static void report(const struct rx_case *what)
 {
 	const struct rx_system *drop = rx_systems;
-	bool asked[METRICS] = {false};
-	size_t i;
+	const bool asked[METRICS] = {
+		[GBIT] = what->measure & SEARCH, [CPU] = what->measure & COST || !what->peers,
+		[NET] = what->measure & COST,	 [NS] = what->measure & FLOWS,
+		[MIB] = what->measure & FLOWS,
+	};
 	int metric;
 
 	while (strcmp(drop->name, "drop"))
 		drop++;
-	for (i = 0; i < 2 && what->measure[i]; i++) {
-		asked[GBIT] |= what->measure[i] == measure_rate;
-		asked[NET] |= what->measure[i] == measure_cpu;
-		asked[NS] |= what->measure[i] == measure_flows;
-	}
-	asked[MIB] = asked[NS];
-	asked[CPU] = asked[NET] || !what->peers;
-	if (asked[NET]) {
+	if (asked[NET])
 		memcpy(series[CPU], series[NET], sizeof(series[CPU]));
-		subtract_drop(NET, drop);
-	}
-	if (asked[NS])
-		subtract_drop(NS, drop);
+	subtract_drop(NET, drop);
+	subtract_drop(NS, drop);
 	for (metric = 0; metric < METRICS; metric++)
 		if (asked[metric])
 			report_metric(what, metric);
