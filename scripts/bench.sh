@@ -30,7 +30,7 @@ ip link add xpbench0 mtu 1500 type veth peer name xpbench1 mtu 1500
 # For traffic of the kernel's own: the other end of a second one is in a namespace of its own.
 unshare --net sleep infinity &
 far=$!
-trap 'kill $far; ip link del xpbench0 2>/dev/null' EXIT
+trap 'kill $far 2>/dev/null; ip link del xpbench0 2>/dev/null' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 ip link set xpbench0 up

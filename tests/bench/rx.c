@@ -20,6 +20,7 @@
 
 #define ROUNDS_MAX 5u
 #define CPU_SECONDS 0.7
+#define BUSY_LOAD 0.1	      /* processors */
 #define FLOWS_PACKETS 100000u /* at least, and one for each flow, after its first */
 #define FLOWS_TRIES 2u
 
@@ -233,6 +234,7 @@ static void measure_system(const struct rx_case *what, struct rx_system *system)
 {
 	int err = 0;
 
+	*system->why = 0;
 	if (what->measure & SEARCH)
 		err = measure_rate(what, system);
 	if (!err && what->measure & COST)
@@ -297,7 +299,7 @@ static void reset(void)
 	memset(series, 0, sizeof(series));
 	memset(hints, 0, sizeof(hints));
 	for (i = 0; i < rx_system_count; i++)
-		*rx_systems[i].why = 0;
+		rx_systems[i].broken = false;
 }
 
 static void run_case(const struct rx_case *what)
@@ -308,11 +310,12 @@ static void run_case(const struct rx_case *what)
 	reset();
 	for (round = 0; round < what->rounds; round++)
 		for (i = 0; i < rx_system_count; i++)
-			if (takes_part(what, &rx_systems[i]) && !*rx_systems[i].why)
+			if (takes_part(what, &rx_systems[i]) && !rx_systems[i].broken)
 				measure_system(what, &rx_systems[i]);
 	report(what);
 }
 
+/* Two processors that others use as well tell little of what anything costs. */
 static void measure_idle(void)
 {
 	double start = bench_now();
@@ -320,6 +323,11 @@ static void measure_idle(void)
 
 	sleep(1);
 	idle_load = (rx_machine_busy() - busy) / (bench_now() - start);
+	if (idle_load > BUSY_LOAD)
+		bench_note(
+			"rx-*: other work took %.2f processors before this began: what depends "
+			"on CPU time or memory means nothing, and losses may not be the system's",
+			idle_load);
 }
 
 static void explain(void)

@@ -51,7 +51,8 @@ struct rx_system {
 	bool copy;	     /* of a floor: the payload; else it only counts */
 	bool handshake;	     /* wants to see one */
 	bool stack;	     /* gets its packets from the kernel's stack */
-	char why[200];	     /* it can not be measured */
+	bool broken;	     /* it can not be opened: nothing to be tried again */
+	char why[200];	     /* it was not measured */
 
 	/* What each kind of system is made of. */
 	uint32_t payload;

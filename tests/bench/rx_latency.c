@@ -139,8 +139,10 @@ static int run_case(const char *name, enum rx_wait wait)
 		return err;
 	memset(half, 0, sizeof(half));
 	memset(most, 0, sizeof(most));
-	for (i = 0; i < rx_system_count; i++)
+	for (i = 0; i < rx_system_count; i++) {
+		rx_systems[i].broken = false;
 		*rx_systems[i].why = 0;
+	}
 	for (round = 0; round < ROUNDS; round++) {
 		for (i = 0; i < rx_system_count; i++) {
 			if (!takes_part(&rx_systems[i]) || *rx_systems[i].why)

@@ -100,6 +100,7 @@ int rx_start(struct rx_run *run, struct rx_system *system, const struct rx_traff
 	run->batch = BATCH;
 	system->payload = traffic->payload;
 	err = system->ops->open(system, traffic, wait);
+	system->broken = err;
 	if (err || !system->ops->consume)
 		return err;
 	err = pthread_create(&run->thread, NULL, consume, run);
