@@ -36,6 +36,7 @@
 
 struct rx_sockets {
 	bool udp;
+	uint32_t payload; /* of a packet */
 	int epoll;
 	int *fd;
 	uint32_t count;
@@ -211,6 +212,7 @@ static struct rx_sockets *sockets_new(const struct rx_traffic *traffic)
 	if (!sockets)
 		return NULL;
 	sockets->udp = traffic->udp;
+	sockets->payload = traffic->payload;
 	sockets->epoll = epoll_create1(EPOLL_CLOEXEC);
 	sockets->fd = calloc(traffic->flows, sizeof(*sockets->fd));
 	sockets->buffer = aligned_alloc(4096, READ_SIZE);
@@ -267,11 +269,15 @@ static int sockets_prepare(struct rx_system *system, const struct rx_traffic *tr
 
 static int read_stream(struct rx_sockets *sockets, int fd)
 {
-	ssize_t len = recv(fd, sockets->buffer, READ_SIZE, MSG_DONTWAIT);
+	size_t size = READ_SIZE - READ_SIZE % sockets->payload;
+	ssize_t len = recv(fd, sockets->buffer, size, MSG_DONTWAIT);
+	ssize_t at;
 
 	if (len <= 0)
 		return 0;
-	bench_saw(sockets->buffer);
+	/* After a pause several packets are read at once. */
+	for (at = 0; bench_latency_on && at < len; at += sockets->payload)
+		bench_latency_saw(sockets->buffer + at);
 	__atomic_store_n(&sockets->bytes, sockets->bytes + len, __ATOMIC_RELAXED);
 	return 1;
 }
