@@ -55,6 +55,7 @@
 #define XP_FREE_GROUP 4u  /* free areas that are read at once: one cache line */
 #define XP_SLOW_ROOM 720u /* completions that the rarest packet may need at most */
 #define XP_PART_ROOM 128u /* more of them: the rarest fragment */
+#define XP_MAX_RTP 16384u /* RTP flows at a time */
 
 /*
  * Op-codes: what was decided for a packet. X(NAME, name, meaning)
@@ -141,7 +142,20 @@ enum xp_opcode {
 	X(FRAG_FULL, frag_full,                                                                    \
 	  "datagram given up for a newer one: raise `datagrams`, or a flood of fragments")         \
 	X(FORWARDED, forwarded, "going out, and placed when it came in: not once more")            \
-	X(BIG, big, "going out, longer than 64 KiB (BIG TCP) and to be placed whole: left out")
+	X(BIG, big, "going out, longer than 64 KiB (BIG TCP) and to be placed whole: left out")    \
+	X(RTP, rtp, "placed by its RTP sequence number: normal")                                   \
+	X(RTP_HEADER, rtp_header,                                                                  \
+	  "on an RTP flow, but not RTP: version, lengths or padding wrong")                        \
+	X(RTCP, rtcp, "RTCP on the port of an RTP flow (RFC 5761): delivered whole, normal")       \
+	X(RTP_SLOT, rtp_slot,                                                                      \
+	  "RTP payload longer than the flow's slots: raise `slot` in the rule")                    \
+	X(RTP_SOURCE, rtp_source,                                                                  \
+	  "RTP of another source, or far out of sequence: a single one is a stray, two in a row "  \
+	  "start a new stream")                                                                    \
+	X(RTP_FULL, rtp_full, "no block left to place an RTP flow with: raise `rtp`")              \
+	X(LATE, late, "RTP packet came after its place was given up or before the first: refused") \
+	X(GAP_DEADLINE, gap_deadline, "missing RTP packets given up: their deadline has passed")   \
+	X(NEW_SOURCE, new_source, "RTP stream ended: another source, or its numbers went elsewhere")
 
 enum xp_reason {
 #define X(NAME, name, meaning) XP_R_##NAME,
@@ -202,6 +216,11 @@ _Static_assert(sizeof(struct xp_counters) == 8 * (XP_OPCODE_COUNT + XP_REASON_CO
  * the start of an area. Areas are named by the byte offset of the data in the UMEM; the area's
  * index is offset >> area_shift. `data2` may name an area without holding data of this packet,
  * just to hand it over (XP_RELEASE_DATA2).
+ *
+ * Completions of RTP flows count in packets: `offset` is the extended sequence number (RFC 3550,
+ * A.1; its low 16 bits are those on the wire), `gap` the number of packets that are missing from
+ * there on, and `reason` is XP_R_RTP where it would be XP_R_OK. Each packet is one completion, its
+ * payload in one piece at the start of a slot; EARLY and XP_CAUGHT_UP as above.
  */
 struct xp_completion {
 	__u8 opcode;	  /* enum xp_opcode */
@@ -323,10 +342,12 @@ enum xp_flow_state {
 #define XP_FLOW_OWN 0x10    /* has an own area (R10) */
 #define XP_FLOW_PEER 0x20   /* `peer` was looked up */
 #define XP_FLOW_ACKS 0x40   /* `ack` is valid: this side has acknowledged something */
+#define XP_FLOW_RTP 0x80    /* placed by RTP sequence number (R15): see struct xp_rtp */
 
 /*
  * Flow state (map xp_flow, k). The first cache line is all that an in-order packet touches.
- * Sequence and acknowledgement numbers in host byte order; times in kernel ticks.
+ * Sequence and acknowledgement numbers in host byte order; times in kernel ticks. RTP flows: stream
+ * offsets count slots of 1 << slot_shift bytes from the first packet on, whose number is `isn`.
  */
 struct xp_flow {
 	__u64 edge; /* stream offset below which data are complete */
@@ -346,8 +367,14 @@ struct xp_flow {
 	__u32 lru_next; /* towards less recently active; also links free entries */
 	__u32 moved;	/* count of the lane's moves in the list when this one was last moved */
 
-	__u64 fin; /* stream offset at which FIN ends it */
-	__u64 gap_bytes;
+	union {
+		__u64 fin; /* TCP: stream offset at which FIN ends it */
+		struct {
+			__u32 ssrc; /* RTP: source */
+			__u32 late; /* packets refused */
+		} rtp;
+	};
+	__u64 gap_bytes; /* RTP: of slots */
 	__u32 gaps;
 	__u32 repeats;
 	__u32 earlies;
@@ -361,10 +388,13 @@ struct xp_flow {
 	__u32 hole_tick;   /* when the first hole opened */
 
 	union xp_key key;
-	__u32 isn;	  /* sequence number of stream offset 0 */
-	__u32 acked;	  /* early segments seen since the hole was acknowledged by the peer */
+	__u32 isn; /* sequence number of stream offset 0 */
+	union {
+		__u32 acked;	  /* early segments seen since the peer acknowledged the hole */
+		__u32 slot_shift; /* RTP */
+	};
 	__u32 moved_tick; /* when this one was last moved in the list */
-	__u32 zero;
+	__u32 block;	  /* RTP: in xp_rtp, XP_NONE: none (any more) */
 };
 _Static_assert(sizeof(struct xp_flow) == 192, "three cache lines");
 
@@ -387,6 +417,49 @@ struct xp_early {
 	struct xp_run run[XP_MAX_RUNS];
 	__u32 slot[XP_MAX_WINDOW];
 };
+
+/*
+ * How an RTP flow is placed, as one word: slot size as a power of two, deadline for holes in
+ * milliseconds. 0: not RTP.
+ */
+#define XP_RTP(slot_shift, deadline_ms) ((slot_shift) << 12 | (deadline_ms) << 16)
+#define XP_RTP_MASK 0x7ffff000u
+#define XP_RTP_SLOT_SHIFT(rtp) ((rtp) >> 12 & 0xf)
+#define XP_RTP_DEADLINE(rtp) ((rtp) >> 16 & 0x7fff)
+#define XP_MIN_RTP_SHIFT 6u	/* 64 bytes; at most an area */
+#define XP_MAX_DEADLINE 0x7fffu /* milliseconds */
+#define XP_RTP_WINDOW 512u	/* packets that a flow may have ahead of a hole */
+
+/* One packet number of an RTP flow's window. */
+struct xp_rtp_slot {
+	__u16 length; /* payload bytes */
+	__u16 there;  /* 1: has arrived */
+	__u32 tick;   /* missing: when that was noticed */
+};
+
+/*
+ * RTP block (map xp_rtp, k): the window of an RTP flow.
+ *
+ *	 edge                highest
+ *	---|--------|===|-----|===|--------------> packet number (extended sequence number)
+ *	told| missing |EARLY|   |EARLY|  not seen yet
+ *
+ * slot[number & 511] is right for the last 512 numbers up to `highest`, which has always arrived;
+ * area[offset >> area_shift & 511] names the area of a stream offset: index + 1, 0: none.
+ */
+struct xp_rtp {
+	__s64 highest;	  /* highest number placed; before the first packet: isn - 1 */
+	__u32 rtp;	  /* XP_RTP() */
+	__u32 deadline;	  /* ticks */
+	__u32 flow;	  /* index of the flow that has it, or had it last */
+	__u32 link;	  /* next free block: index + 1, 0: none */
+	__u32 other_ssrc; /* a packet that did not fit in: another one in sequence is believed */
+	__u16 other_next; /* the number that would be in sequence */
+	__u16 other;	  /* 1: there was such a packet */
+	struct xp_rtp_slot slot[XP_RTP_WINDOW];
+	__u32 area[XP_RTP_WINDOW];
+};
+_Static_assert(sizeof(struct xp_rtp) == 32 + 12 * XP_RTP_WINDOW, "no padding");
 
 /* State of an area (map xp_areas, k): kind in the high byte, lane or flow index below. */
 enum xp_area_kind {
@@ -429,8 +502,9 @@ struct xp_rule {
 	__u32 id;     /* names the rule in the CLI, never 0 */
 	__u8 src[16]; /* network byte order; an IPv4 address in the first four bytes */
 	__u8 dst[16];
+	__u32 rtp; /* XP_RTP(): UDP is RTP and placed by its sequence numbers; 0: it is not */
 };
-_Static_assert(sizeof(struct xp_rule) == 56, "rule is ABI");
+_Static_assert(sizeof(struct xp_rule) == 60, "rule is ABI");
 
 /*
  * Settings that change while running (map xp_settings, u, one element). Rules are written to
@@ -519,6 +593,7 @@ struct xp_config {
 	__u32 datagram_areas; /* that those of one lane may have */
 	__u32 fragment_ticks; /* they are given up after this; 0: never */
 	__u32 egress;	      /* enum xp_egress: how what the host sends is seen */
+	__u32 rtp;	      /* RTP blocks of one lane */
 };
 
 /*
@@ -540,12 +615,12 @@ struct xp_command {
 	__s32 result; /* >= 0 or -errno */
 	__u32 lane;
 	__u32 handle;
-	__u32 flags; /* XP_FLOW_TAKE, XP_FLOW_V6 */
+	__u32 flags; /* XP_FLOW_TAKE, XP_FLOW_V6, XP_FLOW_RTP */
 	__u32 count;
 	__u32 own_length;
 	__u64 own_start;
 	__u32 own_address;
-	__u32 zero;
+	__u32 rtp; /* XP_RTP(), with XP_FLOW_RTP */
 	union xp_key key;
 };
 _Static_assert(sizeof(struct xp_command) == 104, "command is ABI");

@@ -16,7 +16,8 @@
 	X(parse)                                                                                   \
 	X(fragment)                                                                                \
 	X(sequence)                                                                                \
-	X(opcode)
+	X(opcode)                                                                                  \
+	X(rtp)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
