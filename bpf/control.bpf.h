@@ -68,7 +68,8 @@ static __always_inline int xp_own_set(struct xp_flow *f, const struct xp_command
 	if (command->own_start & (xp_area_bytes() - 1))
 		return -EINVAL;
 	/* Neither placed nor waiting beyond a hole. */
-	if (f->state == XP_FLOW_OPEN && (f->edge > command->own_start || f->early != XP_NONE))
+	if (f->state == XP_FLOW_OPEN &&
+	    (f->edge > command->own_start || f->early != XP_NONE || f->flags & XP_FLOW_RTP))
 		return -EBUSY;
 	r = xp_own_take(XP_FLOW_INDEX(f->handle), command->own_address, command->own_length);
 	if (r)
@@ -198,6 +199,41 @@ static long xp_sweep_one(__u32 i, struct xp_sweep *sweep)
 	return 1;
 }
 
+/* Packets of an RTP flow that are missing past their deadline: 1 some were given up. */
+__attribute__((noinline)) int xp_age_rtp(__u32 lane, __u32 block)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_rtp *r = xp_rtp_at(block);
+	struct xp_flow *f;
+	__u32 before;
+
+	if (!cur || !r)
+		return 0;
+	f = xp_flow_at(r->flow);
+	if (!f || f->block != block || (__s64)xp_told_edge(f) > r->highest)
+		return 0;
+	before = cur->written;
+	cur->job.flow = r->flow;
+	xp_rtp_drain(lane, 0, XP_R_OK);
+	return cur->written != before;
+}
+
+static long xp_sweep_rtp_one(__u32 i, struct xp_sweep *sweep)
+{
+	struct xp_cursor *cur = xp_cursor_at(sweep->lane);
+	__u32 block;
+
+	if (!cur || i >= cur->used_rtp)
+		return 1;
+	if (cur->sweep_rtp >= cur->used_rtp)
+		cur->sweep_rtp = 0;
+	block = sweep->lane * xp_config.rtp + cur->sweep_rtp++;
+	if (!xp_age_rtp(sweep->lane, block))
+		return 0;
+	sweep->done = 1;
+	return 1;
+}
+
 /* 1 there may be more to do at once, 0 nothing for now. */
 __attribute__((noinline)) int xp_tick(__u32 lane)
 {
@@ -207,6 +243,8 @@ __attribute__((noinline)) int xp_tick(__u32 lane)
 	if (xp_age_datagram(lane) || xp_age_one(lane))
 		return 1;
 	bpf_loop(XP_SWEEP, xp_sweep_one, &sweep, 0);
+	if (!sweep.done)
+		bpf_loop(XP_SWEEP, xp_sweep_rtp_one, &sweep, 0);
 	return sweep.done;
 }
 
@@ -246,15 +284,22 @@ static __always_inline int xp_key_known(__u32 lane, const union xp_key *key, int
 static __always_inline int xp_command_add(struct xp_cursor *cur, __u32 lane,
 					  struct xp_command *command)
 {
+	__u32 flags = command->flags & (XP_FLOW_TAKE | XP_FLOW_V6 | XP_FLOW_RTP);
 	struct xp_flow *f;
 	int index, r;
 
+	if (flags & XP_FLOW_RTP &&
+	    (flags & XP_FLOW_V6 ? command->key.v6.proto : command->key.v4.proto) != IPPROTO_UDP)
+		return -EINVAL;
 	/* Before another flow has to go for it. */
 	if (xp_key_known(lane, &command->key, command->flags & XP_FLOW_V6))
 		return -EEXIST;
+	if (flags & XP_FLOW_RTP && xp_rtp_none(cur))
+		return -ENOBUFS;
 	if (xp_flow_make_room(cur, lane))
 		return -ENOSPC;
-	index = xp_flow_open(lane, &command->key, command->flags & (XP_FLOW_TAKE | XP_FLOW_V6));
+	cur->job.rtp = command->rtp;
+	index = xp_flow_open(lane, &command->key, flags);
 	if (index < 0)
 		return -EEXIST;
 	f = xp_flow_at(index);

@@ -30,7 +30,7 @@ struct xp_recent {
 
 /*
  * The packet in work, while it takes the long way (place.bpf.h). `at` and `end` are stream
- * offsets, `from` is the place of the byte at `at` in the frame.
+ * offsets (`at` of RTP: the packet's number), `from` is the place of the byte at `at` in the frame.
  */
 struct xp_job {
 	__u64 at;
@@ -43,6 +43,7 @@ struct xp_job {
 	__u32 header_len;
 	__u32 header_flags; /* XP_RELEASE_HEADER */
 	__u32 placed;	    /* payload bytes placed so far */
+	__u32 rtp;	    /* XP_RTP() of a flow that is being set up */
 };
 
 /* Ends of a list of flows or datagrams: index + 1, 0: none. */
@@ -73,6 +74,9 @@ struct xp_cursor {
 	__u32 used_flows;      /* entries of this lane ever used: those beyond are free as well */
 	__u32 free_early;      /* first free early block; index + 1 */
 	__u32 used_early;
+	__u32 free_rtp; /* the same of RTP blocks */
+	__u32 used_rtp;
+	__u32 sweep_rtp;
 	__u32 sweep;		 /* where the search for aged holes goes on */
 	struct xp_packet packet; /* in work, as parsed: too large for the stack */
 	struct xp_job job;

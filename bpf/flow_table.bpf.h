@@ -115,7 +115,7 @@ struct xp_match {
 	struct xp_subject subject;
 	__u32 base;
 	__u32 count;
-	__u32 result; /* verdict | XP_MATCH_WHOLE | XP_MATCH_OVERLAP; 0: no rule */
+	__u32 result; /* verdict | XP_MATCH_WHOLE | XP_MATCH_OVERLAP | XP_RTP(); 0: no rule */
 };
 
 static long xp_match_one(__u32 i, struct xp_match *m)
@@ -132,12 +132,14 @@ static long xp_match_one(__u32 i, struct xp_match *m)
 	m->result = (XP_CTX_TAKES ? rule->verdict : XP_RULE_TAP) |
 		    (rule->flags & XP_RULE_WHOLE ? XP_MATCH_WHOLE : 0) |
 		    (rule->flags & XP_RULE_OVERLAP ? XP_MATCH_OVERLAP : 0);
+	if (m->subject.proto == IPPROTO_UDP)
+		m->result |= rule->rtp & XP_RTP_MASK;
 	return 1;
 }
 
 /*
- * The first rule that wants this packet: its verdict, with XP_MATCH_WHOLE and _OVERLAP; 0: none
- * does. `part`: the first that may want the datagram of which it is a part.
+ * The first rule that wants this packet: its verdict, with XP_MATCH_WHOLE, _OVERLAP, XP_RTP(); 0:
+ * none does. `part`: the first that may want the datagram of which it is a part.
  */
 __attribute__((noinline)) int xp_match_rules(const struct xp_packet *p, int part)
 {
@@ -330,6 +332,40 @@ static __always_inline __u32 xp_key_delete(struct xp_flow *f)
 	if (f->flags & XP_FLOW_V6)
 		return bpf_map_delete_elem(&xp_flows6, &f->key.v6);
 	return bpf_map_delete_elem(&xp_flows4, &f->key.v4);
+}
+
+/* ---- the edge ---- */
+
+/* Is stream offset `o` in the flow's own area? (R10) */
+static __always_inline int xp_in_own(const struct xp_flow *f, __u64 o)
+{
+	return f->flags & XP_FLOW_OWN && o >= f->own_start && o - f->own_start < f->own_length;
+}
+
+/* The flow's edge as completions tell it: RTP flows count in packets. */
+static __always_inline __u64 xp_told_edge(const struct xp_flow *f)
+{
+	return f->flags & XP_FLOW_RTP ? f->isn + (f->edge >> f->slot_shift) : f->edge;
+}
+
+/* `bytes` of the stream are given up. */
+static __always_inline void xp_count_gap_bytes(__u32 lane, struct xp_flow *f, __u64 bytes)
+{
+	struct xp_counters *counters = bpf_map_lookup_elem(&xp_reasons, &lane);
+
+	f->gap_bytes += bytes;
+	if (counters)
+		counters->gap_bytes += bytes;
+}
+
+/* A gap is told of. */
+static __always_inline void xp_count_gap(__u32 lane, struct xp_flow *f, __u32 reason)
+{
+	f->gaps++;
+	/* The other reasons are those of a flow's end, counted there. */
+	if (reason == XP_R_AGED || reason == XP_R_FLUSHED || reason == XP_R_GAP_ACKED ||
+	    reason == XP_R_GAP_WINDOW || reason == XP_R_GAP_DEADLINE)
+		xp_count_reason(lane, reason);
 }
 
 /* ---- early blocks ---- */

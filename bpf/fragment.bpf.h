@@ -246,6 +246,7 @@ static __always_inline __u32 xp_part_match(const struct xp_packet *p)
 	if (!f)
 		return match;
 	return (match & ~(XP_MATCH_VERDICT | XP_MATCH_WHOLE)) |
+	       (f->flags & XP_FLOW_RTP ? XP_RTP_MASK : 0) |
 	       (f->flags & XP_FLOW_TAKE ? XP_RULE_TAKE : XP_RULE_TAP);
 }
 

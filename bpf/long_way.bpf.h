@@ -11,6 +11,7 @@
 
 #include "fragment.bpf.h"
 #include "redirect.bpf.h"
+#include "rtp.bpf.h"
 
 /* The whole packet: hybrid cells if small, else the frame area. */
 __attribute__((noinline)) int xp_put_whole(struct xp_ctx *ctx, __u32 lane, __u32 bytes)
@@ -57,7 +58,7 @@ static __always_inline void xp_put_hybrid(struct xp_ctx *ctx, struct xp_cursor *
 		cur->job.reason = r;
 	c = xp_tell(cur, lane, cur->job.opcode, cur->job.reason);
 	if (c && f)
-		c->offset = f->edge;
+		c->offset = xp_told_edge(f);
 }
 
 /* Give up holes until stream offset `end` fits the window, or everything before `jump_to`. */
@@ -153,7 +154,15 @@ static __always_inline struct xp_flow *xp_set_up(struct xp_cursor *cur, __u32 la
 		flags |= XP_FLOW_TAKE;
 	if (p->v6)
 		flags |= XP_FLOW_V6;
-	index = xp_flow_make_room(cur, lane) ? -XP_R_NO_FLOW : xp_flow_open(lane, &p->key, flags);
+	if (cur->job.rtp)
+		flags |= XP_FLOW_RTP;
+	/* Before another flow has to go for it. */
+	if (cur->job.rtp && xp_rtp_none(cur))
+		index = -XP_R_RTP_FULL;
+	else if (xp_flow_make_room(cur, lane))
+		index = -XP_R_NO_FLOW;
+	else
+		index = xp_flow_open(lane, &p->key, flags);
 	if (index < 0) {
 		cur->job.opcode = XP_WHOLE;
 		cur->job.reason = -index;
@@ -207,7 +216,9 @@ static __always_inline int xp_put(struct xp_ctx *ctx, struct xp_cursor *cur, __u
 
 	switch (xp_opcode_areas(cur->job.opcode)) {
 	case XP_TO_REASSEMBLY:
-		if (f)
+		if (f && f->flags & XP_FLOW_RTP)
+			xp_put_rtp(ctx, cur, lane);
+		else if (f)
 			xp_put_stream(ctx, cur, lane, f, p, d);
 		break;
 	case XP_TO_HYBRID:
@@ -240,16 +251,45 @@ static __always_inline void xp_job_start(struct xp_cursor *cur, struct xp_decisi
 	cur->job.reason = XP_R_OK;
 	cur->job.header = XP_NONE;
 	cur->job.placed = 0;
+	cur->job.rtp = 0;
 }
 
-/* A new SYN on the key of a live flow ends that one (R13). */
-static __always_inline void xp_end_for_syn(struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
+/* A new SYN, or another RTP source, on the key of a live flow ends that one (R13). */
+static __always_inline void xp_end_for_new(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
+					   __u32 reason)
 {
 	__u32 index = XP_FLOW_INDEX(f->handle);
 
-	xp_flow_end(lane, index, XP_R_REOPENED);
+	xp_flow_end(lane, index, reason);
 	xp_flow_free(cur, f, index);
 	cur->job.flow = XP_NONE;
+}
+
+/*
+ * The stream that the packet may be part of: what it ends is ended, what it starts is set up.
+ * NULL: it goes whole, for job.reason.
+ */
+static __always_inline struct xp_flow *xp_stream_of(struct xp_ctx *ctx, struct xp_cursor *cur,
+						    __u32 lane, struct xp_flow *f, __u32 match)
+{
+	const struct xp_packet *p = &cur->packet;
+	int anew;
+
+	if (f ? f->flags & XP_FLOW_RTP : match & XP_RTP_MASK) {
+		anew = xp_rtp_read(ctx, lane, match);
+		if (anew < 0) {
+			cur->job.opcode = p->payload ? XP_WHOLE : XP_FOREIGN;
+			cur->job.reason = -anew;
+			return NULL;
+		}
+		if (anew && f)
+			xp_end_for_new(cur, lane, f, XP_R_NEW_SOURCE);
+	} else {
+		anew = f && xp_starts_anew(f, p);
+		if (anew)
+			xp_end_for_new(cur, lane, f, XP_R_REOPENED);
+	}
+	return f && !anew ? f : xp_set_up(cur, lane, p, match);
 }
 
 /* A packet that is wanted, with room to tell of it: XDP_REDIRECT or 0. */
@@ -257,6 +297,7 @@ static __always_inline int xp_long_place(struct xp_ctx *ctx, struct xp_cursor *c
 					 struct xp_flow *f, struct xp_decision *d, __u32 match)
 {
 	const struct xp_packet *p = &cur->packet;
+	struct xp_flow *stream;
 	int reason, action;
 
 	/* The sum of a datagram in fragments is known when the last of them is placed. */
@@ -270,14 +311,12 @@ static __always_inline int xp_long_place(struct xp_ctx *ctx, struct xp_cursor *c
 			return 0;
 		}
 	}
-	if (f && xp_starts_anew(f, p)) {
-		xp_end_for_syn(cur, lane, f);
-		f = NULL;
-	}
-	if (!f)
-		f = xp_set_up(cur, lane, p, match);
-	if (f)
-		xp_choose(cur, lane, f, p, d);
+	stream = xp_stream_of(ctx, cur, lane, f, match);
+	f = xp_flow_at(cur->job.flow);
+	if (stream && stream->flags & XP_FLOW_RTP)
+		xp_rtp_choose(lane);
+	else if (stream)
+		xp_choose(cur, lane, stream, p, d);
 	action = xp_put(ctx, cur, lane, f, p, d, (match & 0xff) == XP_RULE_TAKE);
 	if (f) {
 		if (f->state == XP_FLOW_CLOSED) /* stragglers do not keep an entry */

@@ -116,6 +116,14 @@ struct {
 	__uint(max_entries, 1);
 } xp_datagrams SEC(".maps");
 
+/* Blocks for RTP flows (k). max_entries: lanes * RTP blocks of a lane. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct xp_rtp);
+	__uint(max_entries, 1);
+} xp_rtp SEC(".maps");
+
 /* State of each area (k), for the audit and against areas that are offered twice. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -10,6 +10,7 @@
 
 #include "checksum.h"
 #include "flow_table.bpf.h"
+#include "rtp.h"
 
 #define XP_SHORT_HEADER 96u /* longest header of a packet on the short way */
 #define XP_CSUM_STEP 512u   /* what bpf_csum_diff() takes on every kernel */
@@ -163,14 +164,15 @@ __attribute__((noinline)) int xp_sum_placed(__u32 offset, __u32 length)
 	return xp_fold(sum);
 }
 
-/* ---- verifying ---- */
+/* ---- verifying, looking ---- */
 
 /*
- * Room to work in, one per lane, too large for the stack: what xp_verify() looks at (the packet
- * need not be linear), and what was decided.
+ * Room to work in, one per lane, too large for the stack: what xp_verify() and xp_peek() look at
+ * (the packet need not be linear), and what was decided.
  */
 struct xp_scratch {
 	struct xp_decision decision;
+	struct xp_rtp_header rtp;
 	union xp_key key;
 	__u64 sum;
 	__u8 bytes[XP_CSUM_STEP];
@@ -182,6 +184,20 @@ struct {
 	__type(value, struct xp_scratch);
 	__uint(max_entries, XP_MAX_LANES);
 } xp_scratch SEC(".maps");
+
+/* Packet bytes to where they can be looked at, the start of scratch->bytes: 0 or -1. */
+__attribute__((noinline)) int xp_peek(struct xp_ctx *ctx, __u32 lane, __u32 from, __u32 length)
+{
+	struct xp_scratch *scratch = bpf_map_lookup_elem(&xp_scratch, &lane);
+	__u64 n = length;
+
+	n -= 1;
+	xp_opaque(n);
+	if (!scratch || n >= XP_CSUM_STEP)
+		return -1;
+	n += 1;
+	return xp_ctx_load(ctx, from, scratch->bytes, n) ? -1 : 0;
+}
 
 /* Add up to XP_CSUM_STEP of the `left` bytes at `at` to the lane's sum: 0 or -1. */
 __attribute__((noinline)) int xp_sum_chunk(struct xp_ctx *ctx, __u32 lane, __u32 at, __u32 left)

@@ -239,7 +239,8 @@ static __always_inline int xp_short_way(struct xp_ctx *ctx, const struct xp_pack
 	}
 	if (!XP_CTX_SHORT)
 		return -1;
-	if (f->early != XP_NONE || f->flags & (XP_FLOW_OWN | XP_FLOW_FIN) || f->strays)
+	if (f->early != XP_NONE || f->flags & (XP_FLOW_OWN | XP_FLOW_FIN | XP_FLOW_RTP) ||
+	    f->strays)
 		return -1;
 	if (!p->payload || p->payload > xp_area_bytes())
 		return -1;

@@ -10,18 +10,12 @@
 #ifndef STREAM_BPF_H
 #define STREAM_BPF_H
 
-#include "place.bpf.h"
+#include "rtp_window.bpf.h"
 
 #define XP_STEPS 640 /* pieces, catch-ups and gaps of one packet: see XP_SLOW_ROOM */
 /* Early segments after the acknowledgement of a hole before it is believed to be lost: the two
  * directions are not seen in the order in which they passed the host. */
 #define XP_ACKED_ENOUGH 4
-
-/* Is stream offset `o` in the flow's own area? (R10) */
-static __always_inline int xp_in_own(const struct xp_flow *f, __u64 o)
-{
-	return f->flags & XP_FLOW_OWN && o >= f->own_start && o - f->own_start < f->own_length;
-}
 
 /* The area of stream offset `o`: where its index is kept, + 1. */
 static __always_inline __u32 xp_area_kept(struct xp_flow *f, struct xp_early *e, __u64 o)
@@ -102,7 +96,6 @@ static __always_inline int xp_catch_up(struct xp_cursor *cur, __u32 lane, struct
 static __always_inline void xp_gap(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
 				   struct xp_early *e, __u32 bytes, __u32 reason)
 {
-	struct xp_counters *counters = bpf_map_lookup_elem(&xp_reasons, &lane);
 	struct xp_completion *c = xp_tell(cur, lane, cur->job.opcode, reason);
 	__u32 kept = xp_area_kept(f, e, f->edge);
 
@@ -115,16 +108,10 @@ static __always_inline void xp_gap(struct xp_cursor *cur, __u32 lane, struct xp_
 		c->data2 = (kept - 1) << xp_config.area_shift;
 		c->flags |= XP_RELEASE_DATA2;
 	}
-	f->gaps++;
-	f->gap_bytes += bytes;
 	f->hole_tick = xp_now();
 	f->acked = 0;
-	if (counters)
-		counters->gap_bytes += bytes;
-	/* The other reasons are those of a flow's end, counted there. */
-	if (reason == XP_R_AGED || reason == XP_R_FLUSHED || reason == XP_R_GAP_ACKED ||
-	    reason == XP_R_GAP_WINDOW)
-		xp_count_reason(lane, reason);
+	xp_count_gap_bytes(lane, f, bytes);
+	xp_count_gap(lane, f, reason);
 }
 
 /*
@@ -402,7 +389,10 @@ __attribute__((noinline)) int xp_flow_end(__u32 lane, __u32 index, __u32 reason)
 	work = cur->job.flow;
 	cur->job.opcode = XP_TEARDOWN;
 	cur->job.flow = index;
-	xp_drain(lane, reason, 0);
+	if (f->flags & XP_FLOW_RTP)
+		xp_rtp_end(cur, lane, f, reason);
+	else
+		xp_drain(lane, reason, 0);
 	if (f->early != XP_NONE)
 		xp_early_drop(cur, f);
 	/* A FIN has told where the stream ends: what is missing before it is a gap, too. */
@@ -410,7 +400,7 @@ __attribute__((noinline)) int xp_flow_end(__u32 lane, __u32 index, __u32 reason)
 		xp_gap(cur, lane, f, NULL, f->fin - f->edge, reason);
 	c = xp_emit(cur, lane, XP_TEARDOWN, reason, f->handle);
 	if (c) {
-		c->offset = f->edge;
+		c->offset = xp_told_edge(f);
 		xp_flow_close(lane, f, c);
 		xp_own_release(f);
 	}
@@ -444,9 +434,11 @@ static __always_inline void xp_flow_last(struct xp_cursor *cur, __u32 lane, stru
 
 /* ---- the start of a flow ---- */
 
-/* Forget an ended flow: key, place in the list, handle. */
+/* Forget a flow that has ended or has not begun: key, place in the list, handle. */
 static __always_inline void xp_flow_free(struct xp_cursor *cur, struct xp_flow *f, __u32 index)
 {
+	if (f->block != XP_NONE)
+		xp_rtp_drop(cur, f);
 	xp_key_delete(f);
 	if (cur->handle == f->handle) /* generations come round again */
 		cur->handle = XP_NONE;
@@ -490,7 +482,7 @@ static __always_inline int xp_flow_make_room(struct xp_cursor *cur, __u32 lane)
 
 /*
  * Set up a flow under a key, with room made for it: its index, or -reason. The sequence numbers
- * come with its first packet.
+ * come with its first packet. With XP_FLOW_RTP: as job.rtp says.
  */
 __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wanted, __u32 flags)
 {
@@ -506,6 +498,8 @@ __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wante
 	xp_key_copy(&scratch->key, wanted, flags & XP_FLOW_V6);
 	if (!cur->free_flow && cur->used_flows >= xp_config.flows)
 		return -XP_R_NO_FLOW;
+	if (flags & XP_FLOW_RTP && xp_rtp_none(cur))
+		return -XP_R_RTP_FULL;
 	index = cur->free_flow ? cur->free_flow - 1 : lane * xp_config.flows + cur->used_flows;
 	f = xp_flow_at(index);
 	if (!f)
@@ -531,6 +525,9 @@ __attribute__((noinline)) int xp_flow_open(__u32 lane, const union xp_key *wante
 	f->early = XP_NONE;
 	__builtin_memset(&f->active, 0, sizeof(*f) - offsetof(struct xp_flow, active));
 	f->peer = XP_NONE;
+	f->block = XP_NONE;
+	if (flags & XP_FLOW_RTP)
+		xp_rtp_take(cur, f, index, lane);
 	f->started = f->active = xp_now();
 	xp_key_copy(&f->key, &scratch->key, 1);
 	xp_lru_push(cur, &cur->live, f, index);

@@ -52,6 +52,7 @@ struct xdplace_opts {
 	uint32_t window;	/* bytes that data may land ahead, areas (2) 16 .. 256 [1 MiB] */
 	uint32_t flows;		/* 1 .. 1048576, shared out among the lanes [16384] */
 	uint32_t early;		/* flows that may have holes at a time [1024 or flows] */
+	uint32_t rtp;		/* RTP flows at a time, 1 .. 16384, shared out likewise [256] */
 	uint32_t lanes;		/* 1 .. 64 [CPUs] */
 	uint32_t ring;		/* completions per lane, (2), 1024 .. 1048576 [4096] */
 	uint32_t hot;		/* areas in the hot ring, (2), 16 .. 4096 [64] */
@@ -164,16 +165,17 @@ int xdplace_check_interface(const char *ifname, enum xdplace_mode mode,
  * RULE := [ tap | take ] [ stream | whole ] [ overlap first | overlap drop ] MATCH...
  * MATCH := ip | ip6 | tcp | udp | [ src | dst ] host ADDR | [ src | dst ] net ADDR/BITS
  *	  | [ src | dst ] port N[-M] | vlan [ID] | qinq [OUTER.INNER] | vxlan [VNI]
- *	  | geneve [VNI] | gre [KEY] | ipip | any
- * Default: tap stream overlap drop. Without src or dst both directions match.
- * On a syntax error returns -EINVAL and sets *where to the offset of the fault in text.
+ *	  | geneve [VNI] | gre [KEY] | ipip | rtp [slot BYTES] [deadline MS] | any
+ * Default: tap stream overlap drop. Without src or dst both directions match. rtp: UDP that carries
+ *RTP, placed by its sequence numbers in slots of BYTES [2048]; what is missing is given up after MS
+ *[50]. On a syntax error returns -EINVAL and sets *where to the offset of the fault in text.
  */
 int xdplace_rule_parse(const char *text, struct xp_rule *rule, size_t *where);
 /* Writes the rule as xdplace_rule_parse() reads it; returns its length. */
 int xdplace_rule_format(const struct xp_rule *rule, char *text, size_t size);
 /* 1: a `take` rule that would keep ssh to an address of this machine from the stack. */
 int xdplace_rule_takes_management(const struct xp_rule *rule);
-/* Returns the rule's id. Errors: ENOSPC more than XP_MAX_RULES. */
+/* Returns the rule's id. Errors: ENOSPC more than XP_MAX_RULES, EINVAL slots larger than areas. */
 int xdplace_rule_add(struct xdplace *ctx, const struct xp_rule *rule);
 int xdplace_rule_del(struct xdplace *ctx, uint32_t id); /* ENOENT */
 /* Copies up to `count` rules in order; returns how many there are. */
@@ -188,8 +190,14 @@ struct xdplace_flow_opts {
 	uint64_t own_start;   /* stream offset at which the own area begins */
 	uint32_t own_length;  /* bytes, a multiple of the area size; 0: no own area */
 	uint32_t own_address; /* UMEM offset, a multiple of the area size, within own_size */
+	bool rtp;	      /* UDP that carries RTP: placed by its sequence numbers */
+	uint32_t slot;	      /* bytes of a packet's slot, (2), 64 .. area size [2048] */
+	uint32_t deadline_ms; /* missing packets are given up after this, up to 32767 [50] */
 };
-/* Expect a flow: its packets are placed without a rule. Returns 0, *handle set. EEXIST, ENOSPC. */
+/*
+ * Expect a flow: its packets are placed without a rule. Returns 0, *handle set. EEXIST, ENOSPC;
+ * ENOBUFS: as many RTP flows as the lane can have.
+ */
 int xdplace_flow_add(struct xdplace *ctx, const union xp_key *key, bool v6,
 		     const struct xdplace_flow_opts *opts, uint32_t *handle);
 /* Ends the flow; its lane gets the completion that says so. ENOENT: no such flow (any more). */

@@ -53,6 +53,7 @@ START_TEST(options_defaults)
 	ck_assert_uint_eq(c.cold, 4096);
 	ck_assert_uint_eq(c.flows, 4096);
 	ck_assert_uint_eq(c.early, 256);
+	ck_assert_uint_eq(c.rtp, 64);
 	ck_assert_uint_eq(c.window, 256);
 	ck_assert_uint_eq(c.threshold, 256);
 	ck_assert_uint_eq(c.flow_ticks, (300000000ull + c.tick_us - 1) / c.tick_us);
@@ -205,6 +206,7 @@ static const struct {
 	FIELD(window, 3 << 17, "power of two"),
 	FIELD(flows, (1 << 20) + 1, "flows 1048577"),
 	FIELD(early, 16385, "early 16385: must be 1 .. 16384"),
+	FIELD(rtp, 16385, "rtp 16385: must be 1 .. 16384"),
 	FIELD(lanes, 65, "lanes 65: must be 1 .. 64"),
 	FIELD(ring, 512, "ring 512"),
 	FIELD(ring, 1 << 21, "1024 .. 1048576"),

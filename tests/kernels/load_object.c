@@ -100,6 +100,7 @@ static void configure(struct xp_config *config, const struct shape *shape)
 		.flow_ticks = 75000,
 		.closed_ticks = 1250,
 		.hole_ticks = 2500,
+		.rtp = 16,
 		.tick_us = 4000,
 		.name = "load_object",
 	};
@@ -154,6 +155,7 @@ static int size_maps(const struct object *o)
 		{"xp_flows6", config->lanes * config->flows},
 		{"xp_flow", config->lanes * config->flows},
 		{"xp_early", config->lanes * config->early},
+		{"xp_rtp", config->lanes * config->rtp},
 		{"xp_areas", config->areas},
 		{"xp_reasons", config->lanes},
 	};

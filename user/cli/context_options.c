@@ -20,6 +20,7 @@ enum option_key {
 	KEY_WINDOW,
 	KEY_FLOWS,
 	KEY_EARLY,
+	KEY_RTP,
 	KEY_LANES,
 	KEY_RING,
 	KEY_HOT,
@@ -49,6 +50,7 @@ static const struct cli_option context_list[] = {
 	{"window", KEY_WINDOW, "SIZE", "how far ahead data may land, 16 to 256 areas (1M)"},
 	{"flows", KEY_FLOWS, "N", "connections at a time, 1 to 1048576 (16384)"},
 	{"early", KEY_EARLY, "N", "connections with holes at a time (1024)"},
+	{"rtp", KEY_RTP, "N", "RTP flows at a time, 1 to 16384 (256)"},
 	{"lanes", KEY_LANES, "N", "receive queues served side by side, 1 to 64 (CPUs)"},
 	{"ring", KEY_RING, "N", "completions of a lane, power of two, 1024 to 1M (4096)"},
 	{"hot", KEY_HOT, "N", "areas reused first, power of two, 16 to 4096 (64)"},
@@ -171,6 +173,9 @@ static void set_count(struct xdplace_opts *open, int key, const char *argument)
 		break;
 	case KEY_EARLY:
 		open->early = size32("--early", argument);
+		break;
+	case KEY_RTP:
+		open->rtp = size32("--rtp", argument);
 		break;
 	case KEY_LANES:
 		open->lanes = size32("--lanes", argument);

@@ -259,6 +259,20 @@ static void count_lanes(const struct xp_config *config, struct account *account)
 	}
 }
 
+/* An RTP flow has its areas in its block, index + 1. */
+static int count_rtp(struct xdplace *ctx, uint32_t block, uint8_t *held)
+{
+	struct xp_rtp rtp;
+	uint32_t i;
+	int err;
+
+	err = bpf_map_lookup_elem(ctx->map[XP_MAP_RTP], &block, &rtp);
+	for (i = 0; i < XP_RTP_WINDOW && !err; i++)
+		if (rtp.area[i])
+			count(held, &ctx->config, rtp.area[i] - 1);
+	return err;
+}
+
 /* A flow with holes has its areas in the slots of an early block, index + 1. */
 static int count_flow(struct xdplace *ctx, const struct xp_flow *flow, uint8_t *held)
 {
@@ -269,6 +283,8 @@ static int count_flow(struct xdplace *ctx, const struct xp_flow *flow, uint8_t *
 
 	if (flow->state == XP_FLOW_FREE)
 		return 0;
+	if (flow->block != XP_NONE)
+		return count_rtp(ctx, flow->block, held);
 	if (flow->early == XP_NONE) {
 		count(held, config, flow->area);
 		return 0;

@@ -87,6 +87,7 @@ static int size_maps(struct xdplace_bpf *skel, const struct xp_config *c)
 		{skel->maps.xp_flows6, c->lanes * c->flows},
 		{skel->maps.xp_flow, c->lanes * c->flows},
 		{skel->maps.xp_early, c->lanes * c->early},
+		{skel->maps.xp_rtp, c->lanes * c->rtp},
 		{skel->maps.xp_areas, c->areas},
 		{skel->maps.xp_datagram, c->lanes * c->datagrams},
 		{skel->maps.xp_datagrams, c->lanes * c->datagrams},
@@ -155,6 +156,7 @@ static int keep_fds(struct xdplace *ctx, struct xdplace_bpf *skel)
 		[XP_MAP_FLOWS6] = skel->maps.xp_flows6,
 		[XP_MAP_FLOW] = skel->maps.xp_flow,
 		[XP_MAP_EARLY] = skel->maps.xp_early,
+		[XP_MAP_RTP] = skel->maps.xp_rtp,
 		[XP_MAP_AREAS] = skel->maps.xp_areas,
 		[XP_MAP_DATAGRAM] = skel->maps.xp_datagram,
 		[XP_MAP_DATAGRAMS] = skel->maps.xp_datagrams,
@@ -307,6 +309,7 @@ static int check_elements(const struct xdplace *ctx)
 		{XP_MAP_FLOW, sizeof(struct xp_flow)},
 		{XP_MAP_EARLY, sizeof(struct xp_early)},
 		{XP_MAP_DATAGRAM, sizeof(struct xp_datagram)},
+		{XP_MAP_RTP, sizeof(struct xp_rtp)},
 		{XP_MAP_REASONS, sizeof(struct xp_counters)},
 	};
 	struct bpf_map_info info;

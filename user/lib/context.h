@@ -25,6 +25,7 @@ enum xp_map {
 	XP_MAP_FLOWS6,
 	XP_MAP_FLOW,
 	XP_MAP_EARLY,
+	XP_MAP_RTP,
 	XP_MAP_AREAS,
 	XP_MAP_DATAGRAM,
 	XP_MAP_DATAGRAMS,
@@ -105,6 +106,13 @@ const char *xp_missing_caps(uint64_t mask, char *text, size_t size);
 
 int xp_config_from_opts(struct xp_config *config, const struct xdplace_opts *opts);
 bool xp_name_valid(const char *name);
+
+/* ---- flow.c: RTP flows ---- */
+
+#define XP_RTP_SLOT 2048u /* bytes, unless said otherwise */
+#define XP_RTP_DEADLINE_MS 50u
+/* Does a slot of XP_RTP() fit an area? */
+int xp_check_slot(const struct xdplace *ctx, uint32_t rtp);
 
 /* ---- area.c, audit.c ---- */
 

@@ -70,6 +70,7 @@ static int share_maps(const struct xdplace *ctx, struct xdplace_bpf *skel)
 		{skel->maps.xp_flows6, XP_MAP_FLOWS6},
 		{skel->maps.xp_flow, XP_MAP_FLOW},
 		{skel->maps.xp_early, XP_MAP_EARLY},
+		{skel->maps.xp_rtp, XP_MAP_RTP},
 		{skel->maps.xp_areas, XP_MAP_AREAS},
 		{skel->maps.xp_datagram, XP_MAP_DATAGRAM},
 		{skel->maps.xp_datagrams, XP_MAP_DATAGRAMS},

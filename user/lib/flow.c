@@ -6,6 +6,7 @@
  * Changing is done by commands, in the kernel, under the lane's lock.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,38 @@ static int fill_command(struct xdplace *ctx, struct xp_command *command,
 	return check_own(ctx, opts);
 }
 
+int xp_check_slot(const struct xdplace *ctx, uint32_t rtp)
+{
+	if (!rtp || XP_RTP_SLOT_SHIFT(rtp) <= ctx->config.area_shift)
+		return 0;
+	return xp_fail(EINVAL, "slot %u: larger than the areas, which have %u bytes (area_size)",
+		       1u << XP_RTP_SLOT_SHIFT(rtp), 1u << ctx->config.area_shift);
+}
+
+static int fill_rtp(const struct xdplace *ctx, struct xp_command *command,
+		    const struct xdplace_flow_opts *opts)
+{
+	uint32_t slot = opts->slot ? opts->slot : XP_RTP_SLOT;
+
+	if (!opts->rtp && (opts->slot || opts->deadline_ms))
+		return xp_fail(EINVAL, "slot and deadline are for RTP flows");
+	if (!opts->rtp)
+		return 0;
+	if ((command->flags & XP_FLOW_V6 ? command->key.v6.proto : command->key.v4.proto) !=
+	    IPPROTO_UDP)
+		return xp_fail(EINVAL, "an RTP flow is UDP");
+	if (slot < 1u << XP_MIN_RTP_SHIFT || slot & (slot - 1) || slot > 1u << XP_MAX_AREA_SHIFT)
+		return xp_fail(EINVAL, "slot %u: must be a power of two, %u .. %u", slot,
+			       1u << XP_MIN_RTP_SHIFT, 1u << XP_MAX_AREA_SHIFT);
+	if (opts->deadline_ms > XP_MAX_DEADLINE)
+		return xp_fail(EINVAL, "deadline %u: must be 1 .. %u", opts->deadline_ms,
+			       XP_MAX_DEADLINE);
+	command->flags |= XP_FLOW_RTP;
+	command->rtp = XP_RTP((uint32_t)__builtin_ctz(slot),
+			      opts->deadline_ms ? opts->deadline_ms : XP_RTP_DEADLINE_MS);
+	return xp_check_slot(ctx, command->rtp);
+}
+
 /* What the program's answer means for this command, and what to do about it. */
 static const char *explain(const struct xp_command *command, int err)
 {
@@ -77,6 +110,9 @@ static const char *explain(const struct xp_command *command, int err)
 					   : "the lane is busy; try again";
 	case ENOENT:
 		return "there is none (any more)";
+	case ENOBUFS:
+		return "its lane has as many RTP flows as it can have; make the context with more "
+		       "of them (rtp)";
 	default:
 		return strerror(err);
 	}
@@ -97,6 +133,8 @@ int xdplace_flow_add(struct xdplace *ctx, const union xp_key *key, bool v6,
 
 	command.flags = v6 ? XP_FLOW_V6 : 0;
 	err = fill_command(ctx, &command, opts);
+	if (!err && opts)
+		err = fill_rtp(ctx, &command, opts);
 	if (err)
 		return err;
 	err = flow_command(ctx, &command, "add a flow");

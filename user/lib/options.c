@@ -22,6 +22,8 @@
 #define MIN_LANE_AREAS 16u
 /* Own areas lie in one bank, where they can be contiguous, and leave the other half alone. */
 #define OWN_SHARE 2
+/* RTP flows at a time, unless said otherwise: six KiB each. */
+#define RTP_FLOWS 256u
 /* How much later than its acknowledgement a segment may be seen: it may be on another CPU. */
 #define ACKED_AGE_MS 100u
 #define XP_DATAGRAM_BYTES 65536u
@@ -206,7 +208,8 @@ static int set_flows(struct xp_config *config, const struct xdplace_opts *opts)
 	config->flows = share(flows, config->lanes, XP_MAX_FLOWS);
 	config->early = share(early, config->lanes, XP_MAX_FLOWS);
 	config->window = window >> config->area_shift;
-	return 0;
+	config->rtp = share(opts->rtp ? opts->rtp : RTP_FLOWS, config->lanes, XP_MAX_RTP);
+	return opts->rtp ? check("rtp", opts->rtp, 1, XP_MAX_RTP, false) : 0;
 }
 
 /*

@@ -25,16 +25,16 @@
 #include "context.h"
 
 const char *const xp_map_names[XP_MAP_COUNT] = {
-	[XP_MAP_UMEM] = "xp_umem",	   [XP_MAP_LANES] = "xp_lanes",
-	[XP_MAP_RING] = "xp_ring",	   [XP_MAP_FREE] = "xp_free",
-	[XP_MAP_CURSORS] = "xp_cursors",   [XP_MAP_FLOWS4] = "xp_flows4",
-	[XP_MAP_FLOWS6] = "xp_flows6",	   [XP_MAP_FLOW] = "xp_flow",
-	[XP_MAP_EARLY] = "xp_early",	   [XP_MAP_AREAS] = "xp_areas",
-	[XP_MAP_DATAGRAM] = "xp_datagram", [XP_MAP_DATAGRAMS] = "xp_datagrams",
-	[XP_MAP_RULES] = "xp_rules",	   [XP_MAP_SETTINGS] = "xp_settings",
-	[XP_MAP_PORTS] = "xp_ports",	   [XP_MAP_REASONS] = "xp_reasons",
-	[XP_MAP_EVENTS] = "xp_events",	   [XP_MAP_XSKS] = "xp_xsks",
-	[XP_MAP_CONFIG] = "config",
+	[XP_MAP_UMEM] = "xp_umem",	     [XP_MAP_LANES] = "xp_lanes",
+	[XP_MAP_RING] = "xp_ring",	     [XP_MAP_FREE] = "xp_free",
+	[XP_MAP_CURSORS] = "xp_cursors",     [XP_MAP_FLOWS4] = "xp_flows4",
+	[XP_MAP_FLOWS6] = "xp_flows6",	     [XP_MAP_FLOW] = "xp_flow",
+	[XP_MAP_EARLY] = "xp_early",	     [XP_MAP_RTP] = "xp_rtp",
+	[XP_MAP_AREAS] = "xp_areas",	     [XP_MAP_DATAGRAM] = "xp_datagram",
+	[XP_MAP_DATAGRAMS] = "xp_datagrams", [XP_MAP_RULES] = "xp_rules",
+	[XP_MAP_SETTINGS] = "xp_settings",   [XP_MAP_PORTS] = "xp_ports",
+	[XP_MAP_REASONS] = "xp_reasons",     [XP_MAP_EVENTS] = "xp_events",
+	[XP_MAP_XSKS] = "xp_xsks",	     [XP_MAP_CONFIG] = "config",
 };
 
 int xp_pin_path(const char *name, const char *file, char *path, size_t size)

@@ -114,6 +114,9 @@ int xdplace_rule_add(struct xdplace *ctx, const struct xp_rule *rule)
 	if (rule->verdict != XP_RULE_TAP && rule->verdict != XP_RULE_TAKE)
 		return xp_fail(EINVAL, "add a rule: verdict %u is neither tap nor take",
 			       rule->verdict);
+	result = xp_check_slot(ctx, rule->rtp);
+	if (result)
+		return result;
 	lock = xp_lock(ctx, "rules", true);
 	if (lock < 0)
 		return lock;

@@ -230,21 +230,86 @@ static int parse_vnet(struct rule_parser *p)
 	if (!err)
 		return xp_text_fault(&p->text, at,
 				     "expected ip, ip6, tcp, udp, src, dst, host, net, port, vlan, "
-				     "vxlan, gre or any");
+				     "vxlan, gre, rtp or any");
 	if (second)
 		return xp_text_fault(&p->text, at, "a second virtual network");
 	p->rule->any_vnet = !has_id;
 	return 0;
 }
 
+/* UDP, placed by RTP sequence number; slot and deadline may follow. */
+static int parse_rtp(struct rule_parser *p)
+{
+	if (p->rule->flags & XP_RULE_WHOLE)
+		return xp_text_fault(&p->text, p->text.word,
+				     "whole packets are not placed by number: rtp or whole");
+	if (p->rule->proto && p->rule->proto != IPPROTO_UDP)
+		return xp_text_fault(&p->text, p->text.word, "rtp is carried by udp");
+	p->rule->proto = IPPROTO_UDP;
+	if (!p->rule->rtp)
+		p->rule->rtp = XP_RTP((uint32_t)__builtin_ctz(XP_RTP_SLOT), XP_RTP_DEADLINE_MS);
+	return 0;
+}
+
+/* The number behind `slot` or `deadline`, which only rtp has. */
+static int parse_rtp_number(struct rule_parser *p, uint32_t max, const char *expected,
+			    uint32_t *number)
+{
+	const char *at = p->text.word, *end;
+
+	if (!p->rule->rtp)
+		return xp_text_fault(&p->text, at, "%.*s belongs behind rtp", (int)p->text.len, at);
+	xp_text_next(&p->text);
+	at = p->text.word;
+	end = at + p->text.len;
+	if (xp_text_number(&at, end, max, number) || at != end || !*number)
+		return xp_text_fault(&p->text, p->text.word, "expected %s", expected);
+	return 0;
+}
+
+static int parse_slot(struct rule_parser *p)
+{
+	static const char expected[] = "bytes, a power of two from 64 to 32768";
+	uint32_t slot;
+	int err;
+
+	err = parse_rtp_number(p, 1u << XP_MAX_AREA_SHIFT, expected, &slot);
+	if (err)
+		return err;
+	if (slot & (slot - 1) || slot < 1u << XP_MIN_RTP_SHIFT)
+		return xp_text_fault(&p->text, p->text.word, "expected %s", expected);
+	p->rule->rtp = XP_RTP((uint32_t)__builtin_ctz(slot), XP_RTP_DEADLINE(p->rule->rtp));
+	return 0;
+}
+
+static int parse_deadline(struct rule_parser *p)
+{
+	uint32_t ms;
+	int err;
+
+	err = parse_rtp_number(p, XP_MAX_DEADLINE, "milliseconds, 1 to 32767", &ms);
+	if (!err)
+		p->rule->rtp = XP_RTP(XP_RTP_SLOT_SHIFT(p->rule->rtp), ms);
+	return err;
+}
+
 static const struct match_word {
 	const char *word;
 	int (*parse)(struct rule_parser *p);
 } match_words[] = {
-	{"ip", parse_ip},	    {"ip6", parse_ip6},	       {"tcp", parse_tcp},
-	{"udp", parse_udp},	    {"src", parse_src},	       {"dst", parse_dst},
-	{"host", parse_undirected}, {"net", parse_undirected}, {"port", parse_undirected},
+	{"ip", parse_ip},
+	{"ip6", parse_ip6},
+	{"tcp", parse_tcp},
+	{"udp", parse_udp},
+	{"src", parse_src},
+	{"dst", parse_dst},
+	{"host", parse_undirected},
+	{"net", parse_undirected},
+	{"port", parse_undirected},
 	{"any", parse_any},
+	{"rtp", parse_rtp},
+	{"slot", parse_slot},
+	{"deadline", parse_deadline},
 };
 #define MATCH_WORDS (sizeof(match_words) / sizeof(match_words[0]))
 
@@ -370,6 +435,13 @@ static bool valid_bits(const struct xp_rule *rule)
 	       rule->dst_bits <= max;
 }
 
+static bool valid_rtp(const struct xp_rule *rule)
+{
+	return rule->proto == IPPROTO_UDP && !(rule->flags & XP_RULE_WHOLE) &&
+	       !(rule->rtp & ~XP_RTP_MASK) && XP_RTP_SLOT_SHIFT(rule->rtp) >= XP_MIN_RTP_SHIFT &&
+	       XP_RTP_DEADLINE(rule->rtp);
+}
+
 static bool valid(const struct xp_rule *rule)
 {
 	unsigned families = rule->flags & (XP_RULE_V4 | XP_RULE_V6);
@@ -381,6 +453,8 @@ static bool valid(const struct xp_rule *rule)
 	if (rule->flags & XP_RULE_OVERLAP && rule->flags & XP_RULE_WHOLE)
 		return false;
 	if (rule->proto && rule->proto != IPPROTO_TCP && rule->proto != IPPROTO_UDP)
+		return false;
+	if (rule->rtp && !valid_rtp(rule))
 		return false;
 	return valid_bits(rule) && rule->sport_min <= rule->sport_max &&
 	       rule->dport_min <= rule->dport_max;
@@ -428,6 +502,13 @@ static void format_ends(struct xp_out *o, const struct xp_rule *rule)
 	format_port(o, src, rule->sport_min, rule->sport_max);
 }
 
+static void format_rtp(struct xp_out *o, uint32_t rtp)
+{
+	if (rtp)
+		xp_out(o, " rtp slot %u deadline %u", 1u << XP_RTP_SLOT_SHIFT(rtp),
+		       XP_RTP_DEADLINE(rtp));
+}
+
 static void format_matches(struct xp_out *o, const struct xp_rule *rule)
 {
 	if (rule->flags & XP_RULE_V4 && !rule->src_bits && !rule->dst_bits)
@@ -438,6 +519,7 @@ static void format_matches(struct xp_out *o, const struct xp_rule *rule)
 		xp_out(o, " %s", rule->proto == IPPROTO_TCP ? "tcp" : "udp");
 	format_ends(o, rule);
 	xp_out_vnet(o, rule->vnet_kind, rule->vnet, !rule->any_vnet);
+	format_rtp(o, rule->rtp);
 }
 
 int xdplace_rule_format(const struct xp_rule *rule, char *text, size_t size)
