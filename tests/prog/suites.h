@@ -14,6 +14,7 @@
 	X(areas)                                                                                   \
 	X(udp)                                                                                     \
 	X(fragment)                                                                                \
+	X(rtp)                                                                                     \
 	X(checksum)                                                                                \
 	X(rules)                                                                                   \
 	X(table)                                                                                   \
