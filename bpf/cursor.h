@@ -58,6 +58,7 @@ struct xp_cursor {
 	__u32 written;	      /* completions written, told or not */
 	struct xp_hand hand;  /* free areas for data, first taken first used: neighbours stay so */
 	struct xp_hand cells; /* free areas that held cells before */
+	__u32 cells_empty;    /* scratch of xp_hand_fill(): 6.1 has no stack left there */
 	__u32 hot_consumed;   /* groups */
 	__u32 cold_consumed;
 	__u32 cell_next[2]; /* UMEM offset of the next header and hybrid cell; at the start of an

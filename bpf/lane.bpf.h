@@ -193,8 +193,9 @@ static __always_inline void xp_hand_put(struct xp_hand *hand, __u32 area)
 static __always_inline void xp_hand_fill(struct xp_cursor *cur, const struct xp_free_group *group,
 					 __u32 lane)
 {
-	int cells = !xp_in_hand(&cur->cells), held, k;
+	int held, k;
 
+	cur->cells_empty = !xp_in_hand(&cur->cells);
 	xp_unroll for (k = 0; k < XP_FREE_GROUP; k++)
 	{
 		/* Read once: user space may write it at the same time. */
@@ -203,7 +204,8 @@ static __always_inline void xp_hand_fill(struct xp_cursor *cur, const struct xp_
 		held = xp_offer_good(area, group->free[k].address) ? xp_area_claim(area, lane) : -1;
 		if (held < 0)
 			xp_count_reason(lane, XP_R_BAD_FREE);
-		else if ((cells || held == XP_HELD_CELLS) && xp_in_hand(&cur->cells) < XP_HAND)
+		else if ((*(volatile __u32 *)&cur->cells_empty || held == XP_HELD_CELLS) &&
+			 xp_in_hand(&cur->cells) < XP_HAND)
 			xp_hand_put(&cur->cells, area);
 		else
 			xp_hand_put(&cur->hand, area);
