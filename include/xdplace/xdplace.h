@@ -318,6 +318,55 @@ static inline bool xdplace_in_sequence(const struct xp_completion *c)
 		c->opcode == XP_REPLACE);
 }
 
+/* ---- RTP (xdplace-rtp(3)): flows of rules with `rtp`, whose completions count in packets ---- */
+
+/* What the header of one packet says. */
+struct xdplace_rtp_header {
+	uint32_t timestamp;
+	uint32_t ssrc;
+	uint16_t sequence;
+	uint8_t type; /* of the payload */
+	bool marker;
+	uint8_t csrcs;	       /* contributing sources */
+	const void *csrc;      /* they, 4 bytes each, in network byte order */
+	const void *extension; /* NULL: none; its first word is profile and length */
+	size_t extension_len;  /* bytes, that word among them */
+};
+/*
+ * Read the RTP header that a completion names. ENOENT: it names none; that of a packet that was
+ * told early came with EARLY, before.
+ */
+int xdplace_rtp_header(const struct xdplace *ctx, const struct xp_completion *c,
+		       struct xdplace_rtp_header *header);
+
+/* A reader of one RTP flow, zero at first: it remembers headers until it is their packet's turn. */
+struct xdplace_rtp {
+	struct xdplace_rtp_early {
+		uint64_t number; /* + 1; 0: none */
+		uint32_t timestamp;
+		uint32_t ssrc;
+		uint8_t type;
+		bool marker;
+	} early[XP_RTP_WINDOW];
+};
+/* A packet in media order, or packets that are missing there. */
+struct xdplace_rtp_packet {
+	uint64_t number;   /* extended sequence number: the low 16 bits are those on the wire */
+	uint32_t missing;  /* so many packets from `number` on will not come; 0: here is one */
+	bool header_known; /* false: the header was told to a consumer before this one */
+	bool marker;
+	uint8_t type;
+	uint32_t timestamp;
+	uint32_t ssrc;
+	struct iovec payload; /* in the UMEM, valid until the completion is released */
+};
+/*
+ * Give the reader each completion of its flow, in order. 1: *packet is set; 0: the completion tells
+ * nothing in sequence.
+ */
+int xdplace_rtp_read(struct xdplace_rtp *rtp, const struct xdplace *ctx,
+		     const struct xp_completion *c, struct xdplace_rtp_packet *packet);
+
 /* ---- area (xdplace-area(3)) ---- */
 
 enum xdplace_area_state {

@@ -30,7 +30,7 @@
 
 struct capture;
 
-/* Stream bytes that never came. */
+/* Stream bytes that never came; RTP: packets. */
 struct follow_gap {
 	uint64_t offset;
 	uint64_t length;
@@ -54,6 +54,7 @@ struct follow_stream {
 	bool gapless;	/* no byte before `from` was given up */
 	bool continued; /* in the file of an earlier consumer */
 	bool v6;
+	bool rtp;   /* offsets are packet numbers */
 	int reason; /* enum xp_reason of the end, FOLLOW_OPEN */
 	int fd;	    /* -1: not open at the moment, or no file yet */
 	char *name; /* of the file, NULL: no data so far */
@@ -64,6 +65,9 @@ struct follow_stream {
 	uint64_t unwritten; /* placed, but lost because writing failed */
 	uint64_t repeats;
 	uint64_t bad_checksums;
+	uint64_t packets; /* RTP: in the file */
+	uint64_t late;
+	uint32_t ssrc;
 	struct follow_gap *gaps;
 	size_t gap_count;
 	union xp_key key;
@@ -113,7 +117,8 @@ struct follow_worker {
 	struct iovec iov[2 * FOLLOW_BATCH];
 	struct xp_completion completions[FOLLOW_BATCH];
 	/* Read by the main thread for its progress line: nothing depends on them. */
-	_Atomic uint64_t packets, flows, files, bytes, gaps, gap_bytes, unwritten, disorder;
+	_Atomic uint64_t packets, flows, files, bytes, gaps, gap_bytes, missing, unwritten,
+		disorder;
 };
 
 /* What was asked for. */

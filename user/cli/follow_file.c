@@ -78,7 +78,9 @@ static void base_name(const struct follow_stream *stream, char *text, size_t siz
 	}
 	vnet_suffix(key, stream->v6, vnet, sizeof(vnet));
 	snprintf(text, size, "%s_%s_%u-%s_%u%s",
-		 (stream->v6 ? key->v6.proto : key->v4.proto) == IPPROTO_TCP ? "tcp" : "udp",
+		 stream->rtp						       ? "rtp"
+		 : (stream->v6 ? key->v6.proto : key->v4.proto) == IPPROTO_TCP ? "tcp"
+									       : "udp",
 		 inet_ntop(family, from, src, sizeof(src)),
 		 ntohs(stream->v6 ? key->v6.sport : key->v4.sport),
 		 inet_ntop(family, to, dst, sizeof(dst)),
@@ -141,7 +143,7 @@ static bool goes_on(const struct follow *follow, const struct follow_stream *str
 	char name[FOLLOW_NAME];
 	struct stat file;
 
-	if (!left || !stream->from || !stream->gapless)
+	if (!left || !stream->from || !stream->gapless || stream->rtp)
 		return false;
 	number_name(base, left, name);
 	if (fstatat(follow->dir, name, &file, AT_SYMLINK_NOFOLLOW) || !S_ISREG(file.st_mode))

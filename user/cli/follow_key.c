@@ -10,6 +10,8 @@
 
 #include "follow.h"
 
+#define FRAME_MAX (2u << 16)
+
 static bool key_of_header(const struct xdplace *ctx, const struct xp_completion *c,
 			  struct follow_stream *stream)
 {
@@ -20,7 +22,8 @@ static bool key_of_header(const struct xdplace *ctx, const struct xp_completion 
 	header = xdplace_header(ctx, c, &len);
 	if (!header)
 		return false;
-	if (xp_parse(header, header + len, (uint32_t)len + c->data_len, XP_P_ALL, &packet))
+	/* What follows the headers is not looked at, and may lie elsewhere. */
+	if (xp_parse(header, header + len, FRAME_MAX, XP_P_ALL, &packet))
 		return false;
 	stream->key = packet.key;
 	stream->v6 = packet.v6;
@@ -31,8 +34,11 @@ void follow_key(struct follow_worker *worker, const struct xp_completion *c,
 		struct follow_stream *stream)
 {
 	struct xdplace *ctx = worker->follow->ctx;
+	struct xdplace_rtp_header rtp;
 	struct xp_flow flow;
 
+	stream->rtp = !xdplace_rtp_header(ctx, c, &rtp);
+	stream->ssrc = rtp.ssrc;
 	if (xdplace_flow_get(ctx, c->flow, &flow)) {
 		stream->known = key_of_header(ctx, c, stream);
 		return;
@@ -41,4 +47,8 @@ void follow_key(struct follow_worker *worker, const struct xp_completion *c,
 	stream->v6 = flow.flags & XP_FLOW_V6;
 	stream->known = true;
 	stream->gapless = !flow.gap_bytes;
+	if (flow.flags & XP_FLOW_RTP) {
+		stream->rtp = true;
+		stream->ssrc = flow.rtp.ssrc;
+	}
 }

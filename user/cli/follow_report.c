@@ -32,13 +32,48 @@ static void counts(const struct follow_worker *worker, const struct follow_strea
 		*bad_checksums = flow.bad_checksums;
 }
 
+static uint64_t missing(const struct follow_stream *stream)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < stream->gap_count; i++)
+		n += stream->gaps[i].length;
+	return n;
+}
+
+/* Extended sequence numbers: the low 16 bits are those on the wire. */
+static void json_rtp(struct json_object *line, const struct follow_stream *stream)
+{
+	struct json_object *rtp, *array, *gap;
+	size_t i;
+
+	if (!stream->rtp) {
+		json_add_string(line, "rtp", NULL);
+		return;
+	}
+	rtp = json_add_object(line, "rtp");
+	json_add_u64(rtp, "ssrc", stream->ssrc);
+	json_add_u64(rtp, "first", stream->from);
+	json_add_u64(rtp, "packets", stream->packets);
+	json_add_u64(rtp, "lost", missing(stream));
+	json_add_u64(rtp, "late", stream->late);
+	array = json_add_array(rtp, "missing");
+	for (i = 0; i < stream->gap_count; i++) {
+		gap = json_add_object(NULL, NULL);
+		json_add_u64(gap, "first", stream->gaps[i].offset);
+		json_add_u64(gap, "count", stream->gaps[i].length);
+		json_append(array, gap);
+	}
+}
+
 static struct json_object *json_gaps(struct json_object *line, const struct follow_stream *stream)
 {
 	struct json_object *array = json_add_array(line, "gaps");
 	struct json_object *gap;
 	size_t i;
 
-	for (i = 0; i < stream->gap_count; i++) {
+	for (i = 0; i < stream->gap_count && !stream->rtp; i++) {
 		gap = json_add_object(NULL, NULL);
 		json_add_u64(gap, "offset", stream->gaps[i].offset);
 		json_add_u64(gap, "length", stream->gaps[i].length);
@@ -55,24 +90,15 @@ static void report_json(const struct follow_stream *stream, const char *key, uin
 	json_add_string(line, "file", stream->name);
 	json_add_string(line, "flow", key);
 	json_add_u64(line, "bytes", stream->bytes);
-	json_add_u64(line, "from", stream->from);
+	json_add_u64(line, "from", stream->rtp ? 0 : stream->from);
 	json_gaps(line, stream);
+	json_rtp(line, stream);
 	json_add_u64(line, "repeats", repeats);
 	json_add_u64(line, "bad_checksums", bad_checksums);
 	if (stream->unwritten)
 		json_add_u64(line, "unwritten", stream->unwritten);
 	json_add_string(line, "reason", reason_name(stream->reason));
 	json_line(line);
-}
-
-static uint64_t missing(const struct follow_stream *stream)
-{
-	uint64_t bytes = 0;
-	size_t i;
-
-	for (i = 0; i < stream->gap_count; i++)
-		bytes += stream->gaps[i].length;
-	return bytes;
 }
 
 static void report_text(const struct follow_stream *stream, const char *key, uint64_t repeats,
@@ -82,10 +108,14 @@ static void report_text(const struct follow_stream *stream, const char *key, uin
 
 	printf("%s: %llu bytes", stream->name ? stream->name : key,
 	       (unsigned long long)stream->bytes);
-	if (stream->from && !stream->continued)
+	if (stream->rtp)
+		printf(" in %llu packets from number %llu, %llu missing, %llu late",
+		       (unsigned long long)stream->packets, (unsigned long long)stream->from,
+		       (unsigned long long)missing(stream), (unsigned long long)stream->late);
+	else if (stream->from && !stream->continued)
 		printf(", joined late (first %llu bytes were not seen)",
 		       (unsigned long long)stream->from);
-	if (stream->gap_count)
+	if (stream->gap_count && !stream->rtp)
 		printf(", %zu gaps (%llu bytes missing)", stream->gap_count,
 		       (unsigned long long)missing(stream));
 	if (repeats)
@@ -121,7 +151,7 @@ void follow_report(struct follow_worker *worker, const struct follow_stream *str
 /* ---- all workers ---- */
 
 struct follow_totals {
-	uint64_t packets, flows, files, bytes, gaps, gap_bytes, unwritten, disorder;
+	uint64_t packets, flows, files, bytes, gaps, gap_bytes, missing, unwritten, disorder;
 };
 
 static struct follow_totals totals(const struct follow_worker *workers, uint32_t count)
@@ -136,6 +166,7 @@ static struct follow_totals totals(const struct follow_worker *workers, uint32_t
 		sum.bytes += workers[i].bytes;
 		sum.gaps += workers[i].gaps;
 		sum.gap_bytes += workers[i].gap_bytes;
+		sum.missing += workers[i].missing;
 		sum.unwritten += workers[i].unwritten;
 		sum.disorder += workers[i].disorder;
 	}
@@ -176,6 +207,8 @@ bool follow_summary(const struct follow_worker *workers, uint32_t count)
 		 (unsigned long long)sum.flows, (unsigned long long)sum.bytes,
 		 (unsigned long long)sum.files, (unsigned long long)sum.gaps,
 		 (unsigned long long)sum.gap_bytes);
+	if (sum.missing)
+		cli_warn("%llu RTP packets are missing", (unsigned long long)sum.missing);
 	if (sum.unwritten)
 		cli_warn("%llu bytes were placed but could not be written: lost",
 			 (unsigned long long)sum.unwritten);
@@ -195,6 +228,7 @@ static const struct {
 	{XP_R_EARLY_FULL, "--early"},  {XP_R_HOLES_FULL, NULL},
 	{XP_R_REPLACED, NULL},	       {XP_R_LANE_BUSY, NULL},
 	{XP_R_GAP_WINDOW, "--window"}, {XP_R_FRAG_FULL, "--datagrams"},
+	{XP_R_RTP_FULL, "--rtp"},      {XP_R_RTP_SLOT, NULL},
 };
 
 static uint64_t reason_count(const struct xp_counters *counters, unsigned reason)

@@ -72,6 +72,12 @@ static bool sets_up(const struct xp_completion *c)
 	return c->opcode == XP_FIRST || c->opcode == XP_REPLACE;
 }
 
+/* An RTP packet in sequence, which may be without a byte. */
+static bool rtp_packet(const struct xp_completion *c)
+{
+	return c->reason == XP_R_RTP && c->opcode != XP_EARLY;
+}
+
 /*
  * Which stream a completion is about. A flow that is first seen in the middle (its earlier bytes
  * went to a consumer before this one) begins where that completion does.
@@ -90,13 +96,13 @@ static struct follow_stream *stream_of(struct follow_worker *worker, const struc
 	}
 	if (stream)
 		return stream;
-	if (!sets_up(c) && !xdplace_in_sequence(c) && !(c->flags & XP_GAP))
+	if (!sets_up(c) && !xdplace_in_sequence(c) && !(c->flags & XP_GAP) && !rtp_packet(c))
 		return NULL;
 	stream = stream_new(worker, c);
 	if (!stream)
 		return NULL;
 	*slot = stream;
-	stream->from = sets_up(c) ? 0 : c->offset;
+	stream->from = sets_up(c) && !stream->rtp ? 0 : c->offset;
 	stream->next = stream->from;
 	return stream;
 }
@@ -106,7 +112,7 @@ static void add_gap(struct follow_worker *worker, struct follow_stream *stream, 
 {
 	struct follow_gap *last, *gaps;
 
-	count(&worker->gap_bytes, length);
+	count(stream->rtp ? &worker->missing : &worker->gap_bytes, length);
 	last = stream->gap_count ? &stream->gaps[stream->gap_count - 1] : NULL;
 	if (last && last->offset + last->length == offset) {
 		last->length += length;
@@ -178,7 +184,8 @@ static void take_data(struct follow_worker *worker, struct follow_stream *stream
 	}
 	for (i = 0; i < pieces; i++)
 		add_piece(worker, stream, &iov[i]);
-	stream->next += c->data_len;
+	stream->next += stream->rtp ? 1 : c->data_len;
+	stream->packets++;
 }
 
 static void take_gap(struct follow_worker *worker, struct follow_stream *stream,
@@ -202,9 +209,11 @@ static void take(struct follow_worker *worker, const struct xp_completion *c)
 		stream->repeats++;
 	if (c->reason == XP_R_CHECKSUM)
 		stream->bad_checksums++;
+	if (c->reason == XP_R_LATE)
+		stream->late++;
 	if (c->flags & XP_GAP)
 		take_gap(worker, stream, c);
-	else if (xdplace_in_sequence(c))
+	else if (stream->rtp ? rtp_packet(c) : xdplace_in_sequence(c))
 		take_data(worker, stream, c);
 	if (c->flags & XP_RELEASE_FLOW)
 		stream_end(worker, stream, c->reason);

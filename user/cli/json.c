@@ -98,6 +98,24 @@ static void add_flow_sequence(struct json_object *object, const struct xp_flow *
 	json_add_bool(object, "holes", flow->early != XP_NONE);
 }
 
+/* Of RTP flows: numbers are extended sequence numbers. */
+static void add_flow_rtp(struct json_object *object, const struct xp_flow *flow)
+{
+	struct json_object *rtp;
+
+	if (!(flow->flags & XP_FLOW_RTP)) {
+		json_add_string(object, "rtp", NULL);
+		return;
+	}
+	rtp = json_add_object(object, "rtp");
+	json_add_u64(rtp, "ssrc", flow->rtp.ssrc);
+	json_add_u64(rtp, "slot", 1u << flow->slot_shift);
+	json_add_u64(rtp, "first", flow->isn);
+	json_add_u64(rtp, "next", flow->isn + (flow->edge >> flow->slot_shift));
+	json_add_u64(rtp, "lost", flow->gap_bytes >> flow->slot_shift);
+	json_add_u64(rtp, "late", flow->rtp.late);
+}
+
 static void add_flow_counters(struct json_object *object, const struct xp_flow *flow)
 {
 	json_add_u64(object, "packets", flow->packets);
@@ -129,6 +147,7 @@ struct json_object *json_flow(const struct xdplace *ctx, const struct xp_flow *f
 	json_add_u64(object, "idle_ms", flow_age_ms(ctx, flow->active));
 	json_add_u64(object, "age_ms", flow_age_ms(ctx, flow->started));
 	add_flow_own(object, flow);
+	add_flow_rtp(object, flow);
 	return object;
 }
 

@@ -17,6 +17,9 @@ enum {
 	KEY_OWN_ADDRESS,
 	KEY_OWN_LENGTH,
 	KEY_OWN_START,
+	KEY_RTP,
+	KEY_SLOT,
+	KEY_DEADLINE,
 };
 
 static const struct cli_option flow_options[] = {
@@ -25,6 +28,9 @@ static const struct cli_option flow_options[] = {
 	{"own-address", KEY_OWN_ADDRESS, "SIZE", "add: own area begins here in the UMEM"},
 	{"own-length", KEY_OWN_LENGTH, "SIZE", "add: bytes of its own area"},
 	{"own-start", KEY_OWN_START, "SIZE", "add: stream offset of the own area's start (0)"},
+	{"rtp", KEY_RTP, NULL, "add: UDP that carries RTP, placed by its sequence numbers"},
+	{"slot", KEY_SLOT, "SIZE", "add: with --rtp, room for a packet's payload (2K)"},
+	{"deadline", KEY_DEADLINE, "MS", "add: with --rtp, when missing packets are given up (50)"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -47,6 +53,16 @@ static void set(void *to, int key, const char *argument)
 		break;
 	case KEY_OWN_START:
 		opts->own_start = cli_size("--own-start", argument);
+		break;
+	case KEY_RTP:
+		opts->rtp = true;
+		break;
+	case KEY_SLOT:
+		opts->slot = cli_size32("--slot", argument);
+		break;
+	case KEY_DEADLINE:
+		opts->deadline_ms =
+			(uint32_t)cli_number("--deadline", argument, 1, XP_MAX_DEADLINE);
 		break;
 	}
 }

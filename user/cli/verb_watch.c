@@ -228,6 +228,8 @@ static void print_text(struct watch *watch, const struct xp_completion *c, doubl
 	printf(" %s", key ? key : "-");
 	if (c->flags & XP_GAP)
 		printf(" offset %llu gap %u", (unsigned long long)c->offset, c->gap);
+	else if (c->reason == XP_R_RTP)
+		printf(" packet %llu length %u", (unsigned long long)c->offset, c->data_len);
 	else if (c->data_len)
 		printf(" offset %llu length %u", (unsigned long long)c->offset, c->data_len);
 	print_place(watch, "header", c->header);
