@@ -53,11 +53,13 @@ START_TEST(rtp_lengths)
 					memset(bytes + length, 0, sizeof(bytes) - length);
 				header = 12 + 4 * csrcs + (extension ? 4 + 4 * words : 0);
 				reason = xp_rtp_parse(bytes, length, &h);
-				ck_assert_int_eq(reason, length < header ? XP_R_RTP_HEADER : 0);
+				if (reason != (length < header ? XP_R_RTP_HEADER : 0))
+					ck_abort_msg("%u of %u bytes: %d", length, header, reason);
 				if (reason)
 					continue;
-				ck_assert_uint_eq(h.length, header);
-				ck_assert_uint_eq(h.payload, length - header);
+				if (h.length != header || h.payload != length - header)
+					ck_abort_msg("%u of %u bytes: %u and %u", length, header,
+						     h.length, h.payload);
 			}
 		}
 	}

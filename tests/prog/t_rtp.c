@@ -190,10 +190,9 @@ static void check_bytes(const struct xp_completion *c)
 	uint32_t i;
 
 	for (i = 0; i < c->data_len; i++)
-		ck_assert_msg(stand.umem[c->data + i] ==
-				      media(kept_ssrc, (uint16_t)c->offset, other, i),
-			      "%s: number %llu: byte %u is wrong", stand.where,
-			      (unsigned long long)c->offset, i);
+		if (stand.umem[c->data + i] != media(kept_ssrc, (uint16_t)c->offset, other, i))
+			ck_abort_msg("%s: number %llu: byte %u is wrong", stand.where,
+				     (unsigned long long)c->offset, i);
 }
 
 static size_t poll_lane(uint32_t lane)
@@ -366,12 +365,11 @@ static void check_slot(uint64_t i)
 		return;
 	slot = stand.umem + base - 1 + i % (4096 / SLOT) * SLOT;
 	for (k = 0; k < SLOT; k++)
-		ck_assert_msg(slot[k] == (k < kept[i].len ? media(kept_ssrc, kept_first + i,
-								  kept[i].other, k)
-							  : FILL),
-			      "number %llu, %s: byte %u of its slot was written",
-			      (unsigned long long)(kept_first + i),
-			      kept[i].state == TOLD ? "told" : "given up", k);
+		if (slot[k] !=
+		    (k < kept[i].len ? media(kept_ssrc, kept_first + i, kept[i].other, k) : FILL))
+			ck_abort_msg("number %llu, %s: byte %u of its slot was written",
+				     (unsigned long long)(kept_first + i),
+				     kept[i].state == TOLD ? "told" : "given up", k);
 }
 
 static void check_slots(void)
