@@ -493,6 +493,43 @@ START_TEST(rtp_numbers_go_on)
 }
 END_TEST
 
+/* The library's reader: media order, headers of early packets remembered, what is missing. [R15] */
+START_TEST(rtp_reader)
+{
+	static struct xdplace_rtp reader;
+	const struct rtp in[] = {R(65534, 9), R(1, 7, .second = 0xe1, .csrcs = 3, .extension = 4),
+				 R(65535, 8), R(800, 5)};
+	const struct {
+		uint64_t number;
+		uint32_t missing, len;
+	} want[] = {{65534, 0, 9}, {65535, 0, 8}, {65536, 1, 0}, {65537, 0, 7}, {65538, 287, 0}};
+	struct xdplace_rtp_packet packet;
+	struct xdplace_rtp_header header;
+	size_t i, k = 0, n;
+
+	for (i = 0; i < sizeof(in) / sizeof(in[0]); i++)
+		feed(0, &in[i]);
+	n = poll_lane(0);
+	for (i = 0; i < n; i++) {
+		if (seen[i].opcode == XP_EARLY && seen[i].offset == 65537) {
+			ck_assert_int_eq(xdplace_rtp_header(stand.ctx, &seen[i], &header), 0);
+			ck_assert(header.csrcs == 3 && header.extension_len == 16 && header.marker);
+		}
+		if (!xdplace_rtp_read(&reader, stand.ctx, &seen[i], &packet))
+			continue;
+		ck_assert_uint_lt(k, sizeof(want) / sizeof(want[0]));
+		ck_assert_uint_eq(packet.number, want[k].number);
+		ck_assert_uint_eq(packet.missing, want[k].missing);
+		ck_assert_uint_eq(packet.payload.iov_len, want[k].len);
+		ck_assert(packet.header_known == !packet.missing);
+		ck_assert(packet.missing ||
+			  (packet.ssrc == SSRC && packet.timestamp == 0x44444444));
+		ck_assert_int_eq(packet.marker, want[k++].number == 65537);
+	}
+	ck_assert_uint_eq(k, sizeof(want) / sizeof(want[0]));
+}
+END_TEST
+
 /* A packet without media has its place too. [R15] */
 START_TEST(rtp_empty_packets)
 {
@@ -1286,6 +1323,7 @@ Suite *suite_rtp(void)
 	tcase_add_test(tc, rtp_duplicates);
 	tcase_add_test(tc, rtp_numbers_wrap);
 	tcase_add_test(tc, rtp_numbers_go_on);
+	tcase_add_test(tc, rtp_reader);
 	tcase_add_test(tc, rtp_empty_packets);
 	tcase_add_test(tc, rtp_deadline_by_the_next_packet);
 	tcase_add_test(tc, rtp_deadline_by_the_late_packet);
