@@ -156,13 +156,7 @@ static __always_inline struct xp_flow *xp_set_up(struct xp_cursor *cur, __u32 la
 		flags |= XP_FLOW_V6;
 	if (cur->job.rtp)
 		flags |= XP_FLOW_RTP;
-	/* Before another flow has to go for it. */
-	if (cur->job.rtp && xp_rtp_none(cur))
-		index = -XP_R_RTP_FULL;
-	else if (xp_flow_make_room(cur, lane))
-		index = -XP_R_NO_FLOW;
-	else
-		index = xp_flow_open(lane, &p->key, flags);
+	index = xp_flow_make_room(cur, lane) ? -XP_R_NO_FLOW : xp_flow_open(lane, &p->key, flags);
 	if (index < 0) {
 		cur->job.opcode = XP_WHOLE;
 		cur->job.reason = -index;
@@ -255,12 +249,11 @@ static __always_inline void xp_job_start(struct xp_cursor *cur, struct xp_decisi
 }
 
 /* A new SYN, or another RTP source, on the key of a live flow ends that one (R13). */
-static __always_inline void xp_end_for_new(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
-					   __u32 reason)
+static __always_inline void xp_end_for_new(struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
 	__u32 index = XP_FLOW_INDEX(f->handle);
 
-	xp_flow_end(lane, index, reason);
+	xp_flow_end(lane, index, f->flags & XP_FLOW_RTP ? XP_R_NEW_SOURCE : XP_R_REOPENED);
 	xp_flow_free(cur, f, index);
 	cur->job.flow = XP_NONE;
 }
@@ -282,14 +275,14 @@ static __always_inline struct xp_flow *xp_stream_of(struct xp_ctx *ctx, struct x
 			cur->job.reason = -anew;
 			return NULL;
 		}
-		if (anew && f)
-			xp_end_for_new(cur, lane, f, XP_R_NEW_SOURCE);
 	} else {
 		anew = f && xp_starts_anew(f, p);
-		if (anew)
-			xp_end_for_new(cur, lane, f, XP_R_REOPENED);
 	}
-	return f && !anew ? f : xp_set_up(cur, lane, p, match);
+	if (f && !anew)
+		return f;
+	if (f)
+		xp_end_for_new(cur, lane, f);
+	return xp_set_up(cur, lane, p, match);
 }
 
 /* A packet that is wanted, with room to tell of it: XDP_REDIRECT or 0. */
@@ -297,7 +290,6 @@ static __always_inline int xp_long_place(struct xp_ctx *ctx, struct xp_cursor *c
 					 struct xp_flow *f, struct xp_decision *d, __u32 match)
 {
 	const struct xp_packet *p = &cur->packet;
-	struct xp_flow *stream;
 	int reason, action;
 
 	/* The sum of a datagram in fragments is known when the last of them is placed. */
@@ -311,12 +303,12 @@ static __always_inline int xp_long_place(struct xp_ctx *ctx, struct xp_cursor *c
 			return 0;
 		}
 	}
-	stream = xp_stream_of(ctx, cur, lane, f, match);
-	f = xp_flow_at(cur->job.flow);
-	if (stream && stream->flags & XP_FLOW_RTP)
+	f = xp_stream_of(ctx, cur, lane, f, match);
+	if (f && f->flags & XP_FLOW_RTP)
 		xp_rtp_choose(lane);
-	else if (stream)
-		xp_choose(cur, lane, stream, p, d);
+	else if (f)
+		xp_choose(cur, lane, f, p, d);
+	f = xp_flow_at(cur->job.flow); /* whole packets have theirs, too */
 	action = xp_put(ctx, cur, lane, f, p, d, (match & 0xff) == XP_RULE_TAKE);
 	if (f) {
 		if (f->state == XP_FLOW_CLOSED) /* stragglers do not keep an entry */

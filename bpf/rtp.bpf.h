@@ -58,6 +58,9 @@ __attribute__((noinline)) int xp_rtp_read(struct xp_ctx *ctx, __u32 lane, __u32 
 	cur->job.from = cur->packet.data + scratch->rtp.length;
 	f = xp_flow_at(cur->job.flow);
 	if (!f) {
+		/* Before another flow has to go for it. */
+		if (xp_rtp_none(cur))
+			return -XP_R_RTP_FULL;
 		cur->job.rtp = match & XP_RTP_MASK;
 		shift = xp_rtp_shift(match, xp_config.area_shift);
 		return scratch->rtp.payload > 1u << shift ? -XP_R_RTP_SLOT : 0;
