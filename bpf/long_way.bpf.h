@@ -85,11 +85,11 @@ static __always_inline void xp_put_stream(struct xp_ctx *ctx, struct xp_cursor *
 					  const struct xp_decision *d)
 {
 	struct xp_job *job = &cur->job;
-	int r;
+	int r, failed;
 
-	r = xp_put_header(ctx, lane, p->data, 0);
-	if (r)
-		job->reason = r;
+	failed = xp_put_header(ctx, lane, p->data, 0);
+	if (failed)
+		job->reason = failed;
 	if (d->give_up || d->jump)
 		xp_make_way(cur, lane, f, d);
 	/* The hole before it is given up: early no more, and told as such it would go missing. */
@@ -108,14 +108,11 @@ static __always_inline void xp_put_stream(struct xp_ctx *ctx, struct xp_cursor *
 	if (r > 0)
 		r = xp_steps(ctx, lane);
 	if (r < 0)
-		job->reason = -r;
+		job->reason = failed = -r;
 	if (job->opcode == XP_EARLY) {
 		f->earlies++;
 		xp_hole_check(cur, lane, f);
 	}
-	/* Damage to the whole counts, not to a piece: what was placed of it is told already. */
-	if (r < 0 && job->header == XP_NONE && !job->placed)
-		xp_tell(cur, lane, XP_WHOLE, job->reason);
 	if (f->flags & XP_FLOW_FIN && f->edge == f->fin) {
 		xp_flow_last(cur, lane, f);
 		job->opcode = job->opcode == XP_FIRST || job->opcode == XP_REPLACE ? job->opcode
@@ -123,6 +120,9 @@ static __always_inline void xp_put_stream(struct xp_ctx *ctx, struct xp_cursor *
 	} else if (job->header != XP_NONE) {
 		/* Nothing was placed: an early FIN, a SYN, or no area. */
 		xp_tell(cur, lane, job->opcode, job->reason);
+	} else if (failed && !job->placed) {
+		/* Neither its header nor its data, if it has any; nothing else tells of it. */
+		xp_tell(cur, lane, XP_WHOLE, job->reason);
 	}
 	if (f->early != XP_NONE) {
 		struct xp_early *e = xp_early_at(f->early);
@@ -186,8 +186,9 @@ static __always_inline void xp_choose(struct xp_cursor *cur, __u32 lane, struct 
 			cur->job.opcode = XP_FIRST;
 	}
 	xp_decide(f, p, xp_window(f), d);
-	if (d->opcode == XP_EARLY && d->length && !d->fin &&
-	    xp_all_early(cur->job.flow, d->offset, d->offset + d->length))
+	/* A FIN is news once. */
+	if (d->opcode == XP_EARLY && (!d->fin || f->flags & XP_FLOW_FIN) &&
+	    (!d->length || xp_all_early(cur->job.flow, d->offset, d->offset + d->length)))
 		xp_decide_as(d, XP_REPEAT, XP_R_REPEATED);
 	cur->job.reason = d->reason;
 	if (!opened)
@@ -227,7 +228,7 @@ static __always_inline int xp_put(struct xp_ctx *ctx, struct xp_cursor *cur, __u
 			f->whole++;
 	}
 	if (f && cur->job.opcode == XP_TEARDOWN) {
-		xp_flow_end(lane, cur->job.flow, cur->job.reason);
+		xp_flow_end(lane, cur->job.flow, d->reason);
 		cur->job.reason = XP_R_OK; /* counted as the flow's end */
 	}
 	return action;

@@ -77,7 +77,7 @@ static __always_inline int xp_decide_rst(const struct xp_flow *f, const struct x
 
 	if (f->state == XP_FLOW_CLOSED)
 		return xp_decide_as(d, XP_NODATA, XP_R_CLOSED);
-	if (ahead < 0 || ahead > (__s32)window)
+	if (ahead < 0 || ahead >= (__s32)window)
 		return xp_decide_as(d, XP_NODATA, XP_R_RST_WINDOW);
 	return xp_decide_as(d, XP_TEARDOWN, XP_R_RESET);
 }
@@ -132,6 +132,7 @@ static __always_inline int xp_decide_tcp(const struct xp_flow *f, const struct x
 			return xp_decide_as(d, XP_WHOLE, XP_R_CLOSED);
 		d->length = f->fin - d->offset;
 		d->fin = 0;
+		end = (__s32)(f->fin - f->edge);
 	}
 	if (start > 0 && end > (__s32)window)
 		return xp_decide_beyond(f, start, window, d);

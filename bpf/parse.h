@@ -307,6 +307,8 @@ static __always_inline int xp_parse_udp(const struct xp_view *v, struct xp_walk 
 	length = xp_load16(udp + 4);
 	if (length < sizeof(struct udphdr) || w->off + length > w->limit)
 		return -XP_R_L4_HEADER;
+	if (w->off + sizeof(struct udphdr) > XP_MAX_HEADER)
+		return -XP_R_HEADER_LONG;
 	xp_set_ports(p, udp, IPPROTO_UDP);
 	p->seq = p->ack = 0;
 	p->tcp_flags = 0;

@@ -87,8 +87,12 @@ static __always_inline int xp_catch_up(struct xp_cursor *cur, __u32 lane, struct
 		c->data = ((*xp_slot(e, f->edge) - 1) << xp_config.area_shift) + in_area;
 	c->flags |= xp_advance(f, e, n);
 	e->run[hit].start += n;
-	if (e->run[hit].start == e->run[hit].end)
-		xp_runs_remove(e, hit);
+	if (e->run[hit].start != e->run[hit].end)
+		return 1;
+	xp_runs_remove(e, hit);
+	/* Another hole is the first now: it has its own age, and its own acknowledgement. */
+	f->hole_tick = xp_now();
+	f->acked = 0;
 	return 1;
 }
 

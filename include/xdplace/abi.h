@@ -385,7 +385,7 @@ struct xp_flow {
 	__u32 own_length;  /* bytes */
 	__u32 own_address; /* UMEM offset */
 	__u32 peer;	   /* handle of the opposite direction */
-	__u32 hole_tick;   /* when the first hole opened */
+	__u32 hole_tick;   /* when the first hole became that */
 
 	union xp_key key;
 	__u32 isn; /* sequence number of stream offset 0 */
