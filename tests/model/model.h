@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * model.h - what xdplace has to make of a list of packets, said a second time.
+ *
+ * In: frames, commands and the time. Out: what the consumer has to be told (struct event), op-code
+ * and reason of each packet, the flow table, the counters. Plain C on plain memory: streams are
+ * sorted lists of ranges, flows an array that is searched. Nothing here is shared with bpf/, and
+ * nothing was taken from there: it was written from README, xdplace(7), abi.h and the requirements.
+ *
+ * Where those are silent, these are the rules (found out, judged right, and kept since):
+ *
+ *  Segments
+ *   - A flow may place from its edge to the end of the window: areas are counted, the edge's own
+ *     is the first of them. So the window is up to one area less than its size in bytes.
+ *   - What ends at the edge or up to 2^31 before it is a repetition, however far back it lies.
+ *   - A segment that starts at the edge or before it is in sequence even if it ends beyond the
+ *     window. One that starts ahead and ends beyond the window gives holes up, the nearest first,
+ *     until it fits, if the flow has holes and it starts at most two windows ahead of the edge;
+ *     where giving up all holes is not enough, everything before it is a gap. Else it is out of
+ *     window. Of three such in a row the third is followed: all holes and what is before it are
+ *     given up; from 2^30 ahead on the flow ends instead (lost_sync). Packets that carry no data
+ *     do not interrupt the row, all others do.
+ *   - Bytes behind a known end of stream are not part of it: a segment is cut there; one that
+ *     lies behind it altogether is delivered whole (closed).
+ *   - The first FIN whose place has no data behind it tells the end. One with data behind it is
+ *     forged or damaged and its data count like any other's. A FIN that has been told before is
+ *     nothing new.
+ *   - A segment is placed in pieces that end with their areas. The piece that finds no area, no
+ *     room for a hole or no early block ends the packet: pieces before it stay placed. Where
+ *     nothing was placed and the header found no area either (or a gap has told it), a WHOLE
+ *     without bytes tells the reason: also of a SYN.
+ *  Flows
+ *   - RST counts where its number lies in the window; data that it carries count for nothing.
+ *   - A SYN starts a new flow unless its number is the one with which the flow began, also where
+ *     that was picked up and also if the flow has ended. It keeps lane and verdict.
+ *   - Behind the end: what ends at the edge is a repetition, other data are whole (closed), a FIN
+ *     alone is nodata (closed), so is a RST.
+ *   - Every ACK field of a direction counts, also that of a RST which does not. Whether it moves
+ *     forward is judged by its distance. It gives up the other direction's holes only while its
+ *     own flow is open: an ended one may be of an earlier connection.
+ *   - A hole that was acknowledged goes with the fourth early segment since it became the first.
+ *   - A hole's age is counted from when it became the first: when it opened, or when the one
+ *     before it was filled or given up.
+ *   - A flow is active with each packet that is its own, unless damaged or refused. Entries of
+ *     ended flows go in the order in which they ended, before any live flow does.
+ *  Damage
+ *   - Order of judgement: rule, room in the ring, IPv4 checksum, TCP or UDP checksum, flow. Damaged
+ *     packets are whole if their flow is known, else foreign; they change nothing else.
+ *  Areas
+ *   - Headers take whole cells; those that do not fit what is left of an area begin a new one.
+ *     Frames begin 2 bytes behind a multiple of 64; one that does not fit the rest begins an area.
+ *   - Areas given back count in fours.
+ */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xdplace/abi.h>
+
+/* What a completion means, without the places; pieces that continue each other are one. */
+struct event {
+	uint8_t opcode;
+	uint8_t reason;
+	uint8_t flags; /* XP_GAP, XP_CAUGHT_UP, XP_RELEASE_FLOW, XP_FRAME */
+	uint32_t flow; /* model's number, from 1; 0: none */
+	uint64_t offset;
+	uint32_t length; /* of the data, or of the gap */
+	size_t bytes;	 /* the data: place in outcome.bytes */
+};
+
+struct outcome {
+	int action; /* XDP action */
+	uint32_t lane;
+	uint32_t header; /* bytes in cells: of headers, or of a whole small packet */
+	struct event *event;
+	size_t events, event_room;
+	uint8_t *bytes;
+	size_t used, byte_room;
+};
+
+struct range64 {
+	uint64_t start;
+	uint64_t end;
+};
+
+struct model_flow {
+	uint32_t id;
+	union xp_key key;
+	uint8_t state; /* enum xp_flow_state */
+	uint8_t flags; /* XP_FLOW_TAKE, _V6, _PICKED, _FIN, _ACKS */
+	uint8_t lane;
+	uint8_t strays;
+	uint32_t isn;
+	uint64_t edge;
+	uint64_t fin;
+	uint32_t ack;
+	uint64_t packets, bytes, gap_bytes;
+	uint32_t gaps, repeats, earlies, damaged, whole;
+	uint64_t turn;			     /* when it was last active, in turns; when it ended */
+	uint32_t active;		     /* the same in ticks */
+	uint32_t opened;		     /* ticks: when the first hole became the first */
+	uint32_t patience;		     /* early segments since that hole was acknowledged */
+	bool block;			     /* has an early block */
+	struct range64 run[XP_MAX_RUNS + 1]; /* sorted: what is placed ahead */
+	uint32_t runs;
+	uint8_t *ahead;		  /* its bytes, at offset modulo the window's size */
+	bool held[XP_MAX_WINDOW]; /* areas, at their number modulo the window */
+};
+
+struct model_lane {
+	uint32_t areas;	   /* free */
+	uint32_t rest;	   /* given back, no group yet */
+	uint32_t cells[2]; /* bytes left in the header area and in the hybrid area */
+	uint32_t frame;	   /* bytes used of the frame area */
+	uint32_t blocks;   /* early blocks in use */
+};
+
+struct model {
+	struct xp_config config;
+	const struct xp_rule *rule;
+	uint32_t rules;
+	uint32_t now; /* ticks */
+	bool unsure;  /* an age was too near its limit to be judged */
+	uint64_t turns;
+	uint32_t ids;
+	struct model_flow **flow;
+	uint32_t flows, flow_room;
+	struct model_lane lane[XP_MAX_LANES];
+	struct xp_counters counters;
+	struct outcome out; /* of the last call */
+};
+
+void model_open(struct model *m, const struct xp_config *config, const struct xp_rule *rule,
+		uint32_t rules);
+void model_close(struct model *m);
+
+/* A frame on a lane. `ring_full`: its completions have no room. */
+void model_packet(struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len,
+		  bool ring_full);
+/* Commands: as xdplace_flow_add(), _del(), xdplace_lane_tick(), _flush(). 0 or -errno. */
+int model_add(struct model *m, uint32_t lane, const union xp_key *key, bool v6, bool take);
+int model_delete(struct model *m, const union xp_key *key);
+void model_tick(struct model *m, uint32_t lane);
+void model_flush(struct model *m, uint32_t lane);
+/* The consumer gives areas back. */
+void model_release(struct model *m, uint32_t lane, uint32_t areas);
+
+struct model_flow *model_find(const struct model *m, const union xp_key *key);
+/* The lane that a frame's completions will be told in. */
+uint32_t model_lane_of(const struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len);
+/* Areas of the lane that are placed into, by kind. */
+void model_areas(const struct model *m, uint32_t kind[XP_AREA_KINDS]);
+
+/* Add an event, merged into the one before it where it only continues it. `data`: may be NULL. */
+void outcome_add(struct outcome *out, const struct event *event, const uint8_t *data);
+void outcome_clear(struct outcome *out);
+/* Events in order of their flows; each flow's stay in order. */
+void outcome_sort(struct outcome *out);
+void outcome_free(struct outcome *out);
+
+#endif

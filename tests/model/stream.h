@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * stream.h - what model.c and stream.c share: one packet's or command's turn, and one flow's
+ * stream of bytes.
+ */
+#ifndef MODEL_STREAM_H
+#define MODEL_STREAM_H
+
+#include "decode.h"
+#include "model.h"
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+struct turn {
+	struct model *m;
+	uint32_t lane;
+	const uint8_t *frame;
+	struct decoded d;
+	struct model_flow *f;
+	uint8_t opcode;
+	uint8_t reason;
+	uint32_t placed;
+	bool header; /* put into a cell, not named by a completion yet */
+};
+
+/* What a segment is to its flow. Stream offsets; `start`: of its first byte, old or not. */
+struct verdict {
+	uint8_t opcode;
+	uint8_t reason;
+	int64_t start;
+	uint64_t from, to; /* what of it may be new */
+	bool fin;	   /* the stream ends at `to` */
+	bool give_up;	   /* holes have to go until `to` fits the window */
+	bool follow;	   /* everything before `from` has to go */
+	bool stray;
+};
+
+static inline uint32_t area_size(const struct model *m)
+{
+	return 1u << m->config.area_shift;
+}
+
+void count_reason(struct model *m, unsigned reason);
+bool take_area(struct turn *t);
+/* Cells for `bytes` of the packet; without an area t->reason says so. */
+void take_header(struct turn *t, uint32_t bytes, bool hybrid);
+struct event *tell(struct turn *t, const struct model_flow *f, uint8_t opcode, uint8_t reason,
+		   uint64_t offset);
+/* `bytes` of the frame, from `at` on, as a frame. */
+void tell_frame(struct turn *t, const struct model_flow *f, uint8_t opcode, uint8_t reason,
+		uint32_t at, uint32_t bytes);
+
+void stream_judge(const struct turn *t, struct verdict *v);
+/* Headers in a header cell, new data at their places. */
+void stream_place(struct turn *t, const struct verdict *v);
+/* Give up what is missing, tell the rest and the end. */
+void stream_end(struct turn *t, struct model_flow *f, uint8_t reason);
+/* Give up the first hole. */
+void stream_give_up(struct turn *t, struct model_flow *f, uint8_t reason);
+/* Has the other direction acknowledged all of the first hole? */
+bool hole_acked(const struct model *m, const struct model_flow *f);
+
+#endif
