@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * model.c - see model.h: the table of flows, and what becomes of a packet as a whole. Streams are
+ * in stream.c.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode.h"
+#include "stream.h"
+
+/* ---- flows ---- */
+
+struct model_flow *model_find(const struct model *m, const union xp_key *key)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->flows; i++)
+		if (!memcmp(&m->flow[i]->key, key, sizeof(*key)))
+			return m->flow[i];
+	return NULL;
+}
+
+static void forget(struct model *m, struct model_flow *f)
+{
+	uint32_t i;
+
+	for (i = 0; m->flow[i] != f; i++)
+		;
+	m->flow[i] = m->flow[--m->flows];
+	free(f->ahead);
+	free(f);
+}
+
+/* The lane's flow that was first to be active (or to end, among the ended ones) of them all. */
+static struct model_flow *oldest(const struct model *m, uint32_t lane, bool ended)
+{
+	struct model_flow *found = NULL;
+	uint32_t i;
+
+	for (i = 0; i < m->flows; i++)
+		if (m->flow[i]->lane == lane && (m->flow[i]->state == XP_FLOW_CLOSED) == ended &&
+		    (!found || m->flow[i]->turn < found->turn))
+			found = m->flow[i];
+	return found;
+}
+
+static uint32_t flows_of(const struct model *m, uint32_t lane)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < m->flows; i++)
+		n += m->flow[i]->lane == lane;
+	return n;
+}
+
+/* Is it longer ago than `limit` ticks? Ticks may be counted a little apart on both sides. */
+static bool older(struct model *m, uint32_t since, uint32_t limit)
+{
+	int32_t beyond = (int32_t)(m->now - since - limit);
+
+	if (beyond >= -1 && beyond <= 2)
+		m->unsure = true;
+	return beyond > 0;
+}
+
+/* An entry for one more flow; the op-code of the packet that sets it up. */
+static uint8_t make_room(struct turn *t)
+{
+	struct model *m = t->m;
+	struct model_flow *f = oldest(m, t->lane, true);
+	uint8_t opcode = XP_FIRST;
+
+	if (flows_of(m, t->lane) < m->config.flows)
+		return XP_FIRST;
+	if (!f) {
+		f = oldest(m, t->lane, false);
+		if (m->config.flow_ticks && older(m, f->active, m->config.flow_ticks)) {
+			stream_end(t, f, XP_R_AGED);
+		} else {
+			stream_end(t, f, XP_R_REPLACED);
+			opcode = XP_REPLACE;
+		}
+	}
+	forget(m, f);
+	return opcode;
+}
+
+static struct model_flow *new_flow(struct turn *t, const union xp_key *key, uint8_t flags)
+{
+	struct model *m = t->m;
+	struct model_flow *f = calloc(1, sizeof(*f));
+
+	if (m->flows == m->flow_room) {
+		m->flow_room = 2 * m->flow_room + 64;
+		m->flow = realloc(m->flow, m->flow_room * sizeof(*m->flow));
+	}
+	if (!f || !m->flow)
+		abort();
+	m->flow[m->flows++] = f;
+	f->id = ++m->ids;
+	f->key = *key;
+	f->flags = flags;
+	f->lane = t->lane;
+	f->state = XP_FLOW_EXPECTED;
+	f->turn = ++m->turns;
+	f->active = m->now;
+	return f;
+}
+
+/* ---- rules ---- */
+
+static bool covers(const uint8_t *prefix, unsigned bits, const uint8_t *address)
+{
+	unsigned i;
+
+	for (i = 0; i < bits; i++)
+		if ((prefix[i / 8] ^ address[i / 8]) >> (7 - i % 8) & 1)
+			return false;
+	return true;
+}
+
+struct ends {
+	const uint8_t *src, *dst;
+	uint16_t sport, dport;
+};
+
+static bool rule_fits(const struct xp_rule *rule, const struct ends *e)
+{
+	return e->sport >= rule->sport_min && e->sport <= rule->sport_max &&
+	       e->dport >= rule->dport_min && e->dport <= rule->dport_max &&
+	       covers(rule->src, rule->src_bits, e->src) &&
+	       covers(rule->dst, rule->dst_bits, e->dst);
+}
+
+static bool rule_wants(const struct xp_rule *rule, const struct decoded *d)
+{
+	const union xp_key *k = &d->key;
+	uint8_t kind = d->v6 ? k->v6.vnet_kind : k->v4.vnet_kind;
+	uint32_t vnet = d->v6 ? k->v6.vnet : k->v4.vnet;
+	struct ends there =
+			    {
+				    .src = d->v6 ? k->v6.src : (const uint8_t *)&k->v4.src,
+				    .dst = d->v6 ? k->v6.dst : (const uint8_t *)&k->v4.dst,
+				    .sport = ntohs(d->v6 ? k->v6.sport : k->v4.sport),
+				    .dport = ntohs(d->v6 ? k->v6.dport : k->v4.dport),
+			    },
+		    back = {there.dst, there.src, there.dport, there.sport};
+
+	if (rule->proto && (rule->proto == IPPROTO_TCP) != d->tcp)
+		return false;
+	if (rule->flags & (d->v6 ? XP_RULE_V4 : XP_RULE_V6))
+		return false;
+	if (rule->vnet_kind && (rule->vnet_kind != kind || (!rule->any_vnet && rule->vnet != vnet)))
+		return false;
+	return rule_fits(rule, &there) || (rule->flags & XP_RULE_EITHER && rule_fits(rule, &back));
+}
+
+static const struct xp_rule *rule_for(const struct model *m, const struct decoded *d)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->rules; i++)
+		if (rule_wants(&m->rule[i], d))
+			return &m->rule[i];
+	return NULL;
+}
+
+/* ---- a packet ---- */
+
+/* Delivered as it came: in a hybrid cell if it is small, else in the frame area. */
+static void put_whole(struct turn *t, uint8_t opcode, uint8_t reason)
+{
+	uint32_t bytes = t->d.headers + t->d.payload, size = area_size(t->m), done = 0, n;
+	struct model_lane *lane = &t->m->lane[t->lane];
+
+	t->opcode = opcode;
+	t->reason = reason;
+	if (bytes < t->m->config.threshold) {
+		take_header(t, bytes, true);
+		tell(t, t->f, opcode, t->reason, 0);
+		return;
+	}
+	for (; done < bytes; done += n) {
+		if (!lane->frame || lane->frame + XP_PAD + bytes - done > size) {
+			if (!take_area(t)) {
+				t->reason = XP_R_NO_AREA;
+				tell(t, t->f, opcode, XP_R_NO_AREA, 0);
+				return;
+			}
+			lane->frame = 0;
+		}
+		n = size - lane->frame - XP_PAD;
+		if (n > bytes - done)
+			n = bytes - done;
+		tell_frame(t, t->f, opcode, t->reason, done, n);
+		lane->frame = (lane->frame + XP_PAD + n + 63) / 64 * 64 % size;
+	}
+}
+
+static void put_hybrid(struct turn *t, uint8_t opcode, uint8_t reason)
+{
+	t->opcode = opcode;
+	t->reason = reason;
+	take_header(t, t->d.headers, true);
+	tell(t, t->f, opcode, t->reason, t->f ? t->f->edge : 0);
+}
+
+/* May it set up a flow? (R3, R13) */
+static bool eligible(const struct turn *t)
+{
+	const struct decoded *d = &t->d;
+
+	if (!d->tcp)
+		return d->payload;
+	if (d->flags & TCP_RST)
+		return false;
+	return d->flags & TCP_SYN || (t->m->config.knobs & XP_KNOB_PICKUP && d->payload);
+}
+
+static void begin(struct turn *t)
+{
+	struct model_flow *f = t->f;
+
+	f->state = XP_FLOW_OPEN;
+	if (!t->d.tcp)
+		return;
+	if (!(t->d.flags & TCP_SYN))
+		f->flags |= XP_FLOW_PICKED;
+	f->isn = t->d.seq + !!(t->d.flags & TCP_SYN);
+}
+
+/* Does a SYN begin another stream on this flow's key? (R13) */
+static bool starts_anew(const struct turn *t)
+{
+	return t->f->state != XP_FLOW_EXPECTED && t->d.tcp && t->d.flags & TCP_SYN &&
+	       !(t->d.flags & TCP_RST) && t->d.seq + 1 != t->f->isn;
+}
+
+static void set_up(struct turn *t, const struct xp_rule *rule, uint8_t inherited)
+{
+	uint8_t flags = inherited, opcode;
+
+	if (rule)
+		flags = rule->verdict == XP_RULE_TAKE ? XP_FLOW_TAKE : 0;
+	flags |= t->d.v6 ? XP_FLOW_V6 : 0;
+	opcode = make_room(t);
+	t->f = new_flow(t, &t->d.key, flags);
+	t->f->state = XP_FLOW_EXPECTED;
+	t->opcode = opcode;
+}
+
+static void saw_ack(struct turn *t)
+{
+	struct model_flow *f = t->f;
+
+	if (!t->d.tcp || !(t->d.flags & TCP_ACK))
+		return;
+	if (f->flags & XP_FLOW_ACKS && (int32_t)(t->d.ack - f->ack) <= 0)
+		return;
+	f->flags |= XP_FLOW_ACKS;
+	f->ack = t->d.ack;
+}
+
+/* A packet of flow t->f, which is new if t->opcode says so. */
+static void of_flow(struct turn *t)
+{
+	struct model_flow *f = t->f;
+	bool opens = f->state == XP_FLOW_EXPECTED;
+	struct verdict v;
+
+	if (opens && !eligible(t)) {
+		f->whole += !!t->d.payload;
+		if (t->d.payload)
+			put_whole(t, XP_WHOLE, XP_R_NO_FLOW);
+		else
+			put_hybrid(t, XP_NODATA, XP_R_NO_FLOW);
+		return;
+	}
+	if (opens)
+		begin(t);
+	stream_judge(t, &v);
+	if (v.opcode != XP_NODATA)
+		f->strays = v.stray ? f->strays + 1 : 0;
+	f->repeats += v.opcode == XP_REPEAT;
+	saw_ack(t);
+	if (opens)
+		v.opcode = t->opcode == XP_REPLACE ? XP_REPLACE : XP_FIRST;
+	switch (v.opcode) {
+	case XP_NODATA:
+	case XP_REPEAT:
+		put_hybrid(t, v.opcode, v.reason);
+		break;
+	case XP_WHOLE:
+	case XP_TEARDOWN:
+		f->whole++;
+		put_whole(t, v.opcode, v.reason);
+		break;
+	default:
+		stream_place(t, &v);
+	}
+	if (v.opcode == XP_TEARDOWN) {
+		stream_end(t, f, v.reason);
+		t->opcode = XP_TEARDOWN;
+		t->reason = XP_R_OK;
+	}
+}
+
+/* Wanted, whole, with room: set up what has to be, place, remember. */
+static void sound(struct turn *t, const struct xp_rule *rule)
+{
+	uint8_t inherited;
+
+	if (t->f && starts_anew(t)) {
+		inherited = t->f->flags & XP_FLOW_TAKE;
+		stream_end(t, t->f, XP_R_REOPENED);
+		forget(t->m, t->f);
+		set_up(t, NULL, inherited);
+	} else if (!t->f) {
+		if (rule->flags & XP_RULE_WHOLE) {
+			put_whole(t, XP_FOREIGN, XP_R_RULE_WHOLE);
+			return;
+		}
+		if (!eligible(t)) {
+			put_whole(t, t->d.payload ? XP_WHOLE : XP_FOREIGN, XP_R_NO_FLOW);
+			return;
+		}
+		set_up(t, rule, 0);
+	}
+	of_flow(t);
+	t->f->packets++;
+	if (t->f->state == XP_FLOW_CLOSED)
+		return;
+	t->f->active = t->m->now;
+	t->f->turn = ++t->m->turns;
+}
+
+static void wanted(struct turn *t, const struct xp_rule *rule, bool ring_full)
+{
+	bool verify = t->m->config.knobs & XP_KNOB_CHECKSUM;
+
+	if (ring_full) {
+		t->opcode = t->f ? XP_WHOLE : XP_FOREIGN;
+		t->reason = XP_R_RING_FULL;
+	} else if (verify && (t->d.ip_damaged || t->d.damaged)) {
+		if (t->f)
+			t->f->damaged++;
+		put_whole(t, t->f ? XP_WHOLE : XP_FOREIGN,
+			  t->d.ip_damaged ? XP_R_IP_CHECKSUM : XP_R_CHECKSUM);
+	} else {
+		sound(t, rule);
+	}
+}
+
+static uint64_t *counter_of_reason(struct model *m, unsigned reason)
+{
+	return (uint64_t *)&m->counters + XP_COUNTER_REASON + reason;
+}
+
+void count_reason(struct model *m, unsigned reason)
+{
+	++*counter_of_reason(m, reason);
+}
+
+static void turn_end(struct turn *t, bool take)
+{
+	++((uint64_t *)&t->m->counters)[t->opcode];
+	if (t->reason)
+		count_reason(t->m, t->reason);
+	t->m->counters.placed_bytes += t->placed;
+	t->m->out.action = take ? XDP_DROP : XDP_PASS;
+}
+
+static struct turn turn_start(struct model *m, uint32_t lane)
+{
+	struct turn t = {.m = m, .lane = lane};
+
+	outcome_clear(&m->out);
+	m->out.lane = lane;
+	return t;
+}
+
+void model_packet(struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len,
+		  bool ring_full)
+{
+	struct turn t = turn_start(m, lane);
+	const struct xp_rule *rule = NULL;
+	bool take;
+
+	t.frame = frame;
+	t.opcode = XP_FOREIGN;
+	t.reason = decode(frame, len, m->config.protocols, &t.d);
+	if (t.reason) {
+		turn_end(&t, false);
+		return;
+	}
+	t.f = model_find(m, &t.d.key);
+	if (t.f)
+		m->out.lane = t.lane = t.f->lane;
+	else
+		rule = rule_for(m, &t.d);
+	if (!t.f && !rule) {
+		t.reason = XP_R_NO_RULE;
+		turn_end(&t, false);
+		return;
+	}
+	take = t.f ? t.f->flags & XP_FLOW_TAKE : rule->verdict == XP_RULE_TAKE;
+	wanted(&t, rule, ring_full);
+	turn_end(&t, take);
+}
+
+uint32_t model_lane_of(const struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len)
+{
+	struct model_flow *f = NULL;
+	struct decoded d;
+
+	if (!decode(frame, len, m->config.protocols, &d))
+		f = model_find(m, &d.key);
+	return f ? f->lane : lane;
+}
+
+/* ---- commands ---- */
+
+int model_add(struct model *m, uint32_t lane, const union xp_key *key, bool v6, bool take)
+{
+	struct turn t = turn_start(m, lane);
+
+	if (model_find(m, key))
+		return -EEXIST;
+	make_room(&t);
+	new_flow(&t, key, (take ? XP_FLOW_TAKE : 0) | (v6 ? XP_FLOW_V6 : 0));
+	return 0;
+}
+
+int model_delete(struct model *m, const union xp_key *key)
+{
+	struct model_flow *f = model_find(m, key);
+	struct turn t = turn_start(m, f ? f->lane : 0);
+
+	if (!f)
+		return -ENOENT;
+	stream_end(&t, f, XP_R_DELETED);
+	forget(m, f);
+	return 0;
+}
+
+/* One thing that age asks for. */
+static bool tick_once(struct turn *t)
+{
+	struct model *m = t->m;
+	struct model_flow *f = oldest(m, t->lane, true);
+	uint32_t i;
+
+	if (f && older(m, f->active, m->config.closed_ticks)) {
+		forget(m, f);
+		return true;
+	}
+	f = oldest(m, t->lane, false);
+	if (f && m->config.flow_ticks && older(m, f->active, m->config.flow_ticks)) {
+		stream_end(t, f, XP_R_AGED);
+		forget(m, f);
+		return true;
+	}
+	for (i = 0; i < m->flows; i++) {
+		f = m->flow[i];
+		if (f->lane != t->lane || f->state != XP_FLOW_OPEN || !f->runs)
+			continue;
+		if (m->config.hole_ticks && older(m, f->opened, m->config.hole_ticks))
+			stream_give_up(t, f, XP_R_AGED);
+		else if (hole_acked(m, f) && older(m, f->opened, m->config.acked_ticks))
+			stream_give_up(t, f, XP_R_GAP_ACKED);
+		else
+			continue;
+		return true;
+	}
+	return false;
+}
+
+void model_tick(struct model *m, uint32_t lane)
+{
+	struct turn t = turn_start(m, lane);
+
+	while (tick_once(&t))
+		;
+}
+
+void model_flush(struct model *m, uint32_t lane)
+{
+	struct turn t = turn_start(m, lane);
+	struct model_flow *f;
+
+	while ((f = oldest(m, lane, false)) || (f = oldest(m, lane, true))) {
+		stream_end(&t, f, XP_R_FLUSHED);
+		forget(m, f);
+	}
+}
+
+/* ---- areas ---- */
+
+void model_release(struct model *m, uint32_t lane, uint32_t areas)
+{
+	uint32_t all = m->lane[lane].rest + areas;
+
+	m->lane[lane].areas += all / XP_FREE_GROUP * XP_FREE_GROUP;
+	m->lane[lane].rest = all % XP_FREE_GROUP;
+}
+
+void model_areas(const struct model *m, uint32_t kind[XP_AREA_KINDS])
+{
+	uint32_t i, k;
+
+	memset(kind, 0, XP_AREA_KINDS * sizeof(*kind));
+	for (i = 0; i < m->config.lanes; i++) {
+		kind[XP_AREA_HEADER] += m->lane[i].cells[0] > 0;
+		kind[XP_AREA_HYBRID] += m->lane[i].cells[1] > 0;
+		kind[XP_AREA_FRAME] += m->lane[i].frame > 0;
+	}
+	for (i = 0; i < m->flows; i++)
+		for (k = 0; k < m->config.window; k++)
+			kind[XP_AREA_REASSEMBLY] += m->flow[i]->held[k];
+}
+
+/* Areas are dealt out to the lanes in groups; the last of each bank is a guard. */
+static void deal(struct model *m)
+{
+	uint32_t i, groups;
+
+	groups = (m->config.areas - m->config.own_areas -
+		  (m->config.areas - m->config.own_areas) /
+			  (1u << (m->config.bank_shift - m->config.area_shift))) /
+		 XP_FREE_GROUP;
+	for (i = 0; i < groups; i++)
+		m->lane[i % m->config.lanes].areas += XP_FREE_GROUP;
+}
+
+void model_open(struct model *m, const struct xp_config *config, const struct xp_rule *rule,
+		uint32_t rules)
+{
+	memset(m, 0, sizeof(*m));
+	m->config = *config;
+	m->rule = rule;
+	m->rules = rules;
+	deal(m);
+}
+
+void model_close(struct model *m)
+{
+	while (m->flows)
+		forget(m, m->flow[0]);
+	free(m->flow);
+	outcome_free(&m->out);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * schedule.c - schedules as such: numbers from a seed, frames, text, capture files.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "schedule.h"
+
+/* splitmix64: any seed is as good as any other. */
+uint64_t rng_next(struct rng *r)
+{
+	uint64_t x = r->state += 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
+uint32_t below(struct rng *r, uint32_t n)
+{
+	return n ? (rng_next(r) >> 32) * n >> 32 : 0;
+}
+
+bool chance(struct rng *r, unsigned percent)
+{
+	return below(r, 100) < percent;
+}
+
+const struct setup *schedule_setup(const struct family *family, uint64_t seed)
+{
+	unsigned n = 0;
+
+	while (n < SETUPS && family->setups[n])
+		n++;
+	return family->setups[seed % n];
+}
+
+void schedule_make(struct schedule *s, const struct family *family, uint64_t seed)
+{
+	struct rng r = {.state = seed};
+
+	s->family = family;
+	s->seed = seed;
+	s->steps = 0;
+	family->make(s, &r, schedule_setup(family, seed));
+}
+
+bool schedule_prepend(struct schedule *s, const struct schedule *before)
+{
+	size_t more = before->steps + 1;
+
+	if (s->steps + more > MAX_STEPS)
+		return false;
+	memmove(s->step + more, s->step, s->steps * sizeof(s->step[0]));
+	memcpy(s->step, before->step, before->steps * sizeof(s->step[0]));
+	memset(&s->step[more - 1], 0, sizeof(s->step[0]));
+	s->step[more - 1].kind = STEP_FLUSH;
+	s->steps += more;
+	return true;
+}
+
+bool step_frame(const struct step *step, struct frame *frame)
+{
+	if (step->kind != STEP_PACKET)
+		return false;
+	packet_build(&step->p, frame);
+	frame->len =
+		frame->len - step->cut < 14 || frame->len < step->cut ? 14 : frame->len - step->cut;
+	if (step->poke < frame->len)
+		frame->bytes[step->poke] ^= step->poke_bits;
+	return true;
+}
+
+/* ---- text ---- */
+
+static const char *const wraps[WRAP_COUNT] = {
+	[WRAP_NONE] = "",
+	[WRAP_VLAN] = " vlan",
+	[WRAP_QINQ] = " qinq",
+	[WRAP_VXLAN] = " vxlan",
+	[WRAP_VXLAN6] = " vxlan-over-ipv6",
+	[WRAP_GENEVE] = " geneve",
+	[WRAP_GENEVE_OPTIONS] = " geneve-with-options",
+	[WRAP_GENEVE_IP] = " geneve-without-ethernet",
+	[WRAP_GRE] = " gre",
+	[WRAP_GRE_KEY] = " gre-key",
+	[WRAP_GRE_ALL] = " gre-key-checksum-sequence",
+	[WRAP_GRE_ETHERNET] = " gre-ethernet",
+	[WRAP_IPIP] = " in-ipv4",
+	[WRAP_IPIP6] = " in-ipv6",
+	[WRAP_VXLAN_VLAN] = " vxlan-vlan-inside",
+	[WRAP_VLAN_VXLAN] = " vxlan-vlan-outside",
+};
+static const char *const faults[] = {"", " bad-checksum", " bad-ip-checksum", " partial-checksum",
+				     " no-checksum"};
+
+static size_t more(char *text, size_t size, size_t at, const char *format, long value)
+{
+	if (at < size)
+		at += snprintf(text + at, size - at, format, value);
+	return at < size ? at : size;
+}
+
+static size_t text_of_extras(const struct step *step, char *text, size_t size, size_t at)
+{
+	const struct packet *p = &step->p;
+	const struct {
+		const char *format;
+		long value;
+	} extras[] = {
+		{" salt %ld", p->salt},
+		{p->v6 ? " extensions %ld" : " ip-options %ld", p->ip_options},
+		{" tcp-options %ld", p->tcp_options},
+		{" padding %ld", p->padding},
+		{" first-extension %ld longer", p->extension},
+		{" atomic-fragment", p->pure_fragment},
+		{" vnet %ld", p->vnet},
+		{" cut %ld", step->cut},
+		{" byte %ld changed", step->poke_bits ? step->poke : 0},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(extras) / sizeof(extras[0]); i++)
+		if (extras[i].value)
+			at = more(text, size, at, extras[i].format, extras[i].value);
+	return at;
+}
+
+static size_t text_of_key(const struct packet *p, char *text, size_t size, size_t at)
+{
+	uint16_t alice = p->port ? p->port : ALICE_PORT, bob = p->bob_port ? p->bob_port : BOB_PORT;
+
+	return at + snprintf(text + at, size - at, "%s %s:%u > %s:%u%s%s", p->udp ? "udp" : "tcp",
+			     p->reverse ? "bob" : "alice", p->reverse ? bob : alice,
+			     p->reverse ? "alice" : "bob", p->reverse ? alice : bob,
+			     p->v6 ? " v6" : "", wraps[p->wrap]);
+}
+
+static void text_of_packet(const struct step *step, char *text, size_t size)
+{
+	static const char letters[] = "FSRPAU";
+	const struct packet *p = &step->p;
+	char flags[8];
+	size_t at, i, n = 0;
+
+	at = snprintf(text, size, "lane %u: ", step->lane);
+	at = text_of_key(p, text, size, at);
+	for (i = 0; letters[i]; i++)
+		if (p->flags >> i & 1)
+			flags[n++] = letters[i];
+	flags[n] = 0;
+	if (!p->udp)
+		at += snprintf(text + at, size - at, " [%s] seq %u", flags, p->seq);
+	at = more(text, size, at, " len %ld", p->len);
+	if (p->flags & ACK)
+		at = more(text, size, at, " ack %ld", p->ack);
+	if (p->fault && at < size)
+		at += snprintf(text + at, size - at, "%s", faults[p->fault]);
+	text_of_extras(step, text, size, at);
+}
+
+void step_text(const struct step *step, char *text, size_t size)
+{
+	size_t at;
+
+	switch (step->kind) {
+	case STEP_PACKET:
+		text_of_packet(step, text, size);
+		break;
+	case STEP_ADD:
+		at = snprintf(text, size, "add %sto lane %u: ", step->p.flags & FIN ? "take " : "",
+			      step->lane);
+		text_of_key(&step->p, text, size, at);
+		break;
+	case STEP_DELETE:
+		at = snprintf(text, size, "delete ");
+		text_of_key(&step->p, text, size, at);
+		break;
+	case STEP_SLEEP:
+		snprintf(text, size, "sleep %u ms", step->ms);
+		break;
+	case STEP_TICK:
+		snprintf(text, size, "tick lane %u", step->lane);
+		break;
+	case STEP_HOLD:
+		snprintf(text, size, "the consumer stops");
+		break;
+	case STEP_LET_GO:
+		snprintf(text, size, "the consumer goes on");
+		break;
+	case STEP_FLUSH:
+		snprintf(text, size, "the consumer goes on, all flows are ended");
+	}
+}
+
+void schedule_print(const struct schedule *s, FILE *to)
+{
+	char text[400];
+	size_t i;
+
+	for (i = 0; i < s->steps; i++) {
+		step_text(&s->step[i], text, sizeof(text));
+		fprintf(to, "#  %3zu  %s\n", i, text);
+	}
+}
+
+/* ---- capture file: the classic format, microseconds ---- */
+
+static void put32(FILE *file, uint32_t value)
+{
+	fwrite(&value, sizeof(value), 1, file);
+}
+
+int schedule_pcap(const struct schedule *s, const char *path)
+{
+	static struct frame frame;
+	FILE *file = fopen(path, "w");
+	int failed;
+	size_t i;
+
+	if (!file)
+		return -errno;
+	put32(file, 0xa1b2c3d4);
+	put32(file, 2 | 4 << 16);
+	put32(file, 0);
+	put32(file, 0);
+	put32(file, 65535);
+	put32(file, 1); /* Ethernet */
+	for (i = 0; i < s->steps; i++) {
+		if (!step_frame(&s->step[i], &frame))
+			continue;
+		put32(file, i / 1000);
+		put32(file, i % 1000 * 1000);
+		put32(file, frame.len);
+		put32(file, frame.len);
+		fwrite(frame.bytes, frame.len, 1, file);
+	}
+	failed = ferror(file);
+	return fclose(file) || failed ? -EIO : 0;
+}

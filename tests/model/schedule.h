@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * schedule.h - a schedule: a list of packets and commands, made from a seed.
+ *
+ * The same family and seed give the same schedule on every machine, and the seed chooses the setup
+ * of the context that it is for.
+ */
+#ifndef MODEL_SCHEDULE_H
+#define MODEL_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "../prog/packet.h"
+
+enum step_kind {
+	STEP_PACKET,
+	STEP_ADD,    /* expect a flow of the packet's key; with FIN: take */
+	STEP_DELETE, /* end it */
+	STEP_SLEEP,
+	STEP_TICK,
+	STEP_HOLD,   /* the consumer stops to release */
+	STEP_LET_GO, /* and goes on */
+	STEP_FLUSH,  /* end all flows, as the end of a schedule does */
+};
+
+struct step {
+	enum step_kind kind;
+	uint8_t lane;
+	uint8_t poke;	   /* this byte of the frame ... */
+	uint8_t poke_bits; /* ... has these bits changed */
+	uint16_t cut;	   /* bytes missing at the end of the frame */
+	uint16_t ms;	   /* to sleep */
+	struct packet p;
+};
+
+#define MAX_STEPS 4096
+
+struct schedule {
+	const struct family *family;
+	uint64_t seed;
+	size_t steps;
+	struct step step[MAX_STEPS];
+};
+
+/* What a context is made of; 0: the default of the tests (4 MiB, one lane, 256 flows). */
+struct setup {
+	const char *rules[6]; /* none: "tap stream any" */
+	uint32_t umem, area, window, flows, early, lanes, ring, threshold;
+	uint32_t flow_age, closed_age, hole_age; /* ms */
+	bool no_checksum, no_pickup;
+};
+#define SETUPS 8
+
+struct rng {
+	uint64_t state;
+};
+
+struct family {
+	const char *name;
+	const char *ids; /* requirements */
+	void (*make)(struct schedule *s, struct rng *r, const struct setup *setup);
+	unsigned share; /* of all schedules, in thousandths */
+	const struct setup *setups[SETUPS];
+};
+extern const struct family families[];
+
+uint64_t rng_next(struct rng *r);
+uint32_t below(struct rng *r, uint32_t n); /* 0 .. n - 1 */
+bool chance(struct rng *r, unsigned percent);
+
+const struct setup *schedule_setup(const struct family *family, uint64_t seed);
+void schedule_make(struct schedule *s, const struct family *family, uint64_t seed);
+/* Steps of `before` and their end in front of those of `s`; false: there are too many. */
+bool schedule_prepend(struct schedule *s, const struct schedule *before);
+/* The frame of a step; false: it is none. */
+bool step_frame(const struct step *step, struct frame *frame);
+/* In one line, readable. */
+void step_text(const struct step *step, char *text, size_t size);
+void schedule_print(const struct schedule *s, FILE *to);
+/* As a capture file: 0 or -errno. */
+int schedule_pcap(const struct schedule *s, const char *path);
+
+#endif
