@@ -101,9 +101,12 @@ static uint32_t ip4(struct frame *f, uint8_t proto, const uint8_t *src, const ui
 	return at;
 }
 
-/* Extension headers of 8 bytes: destination options, then perhaps an atomic fragment. */
+/*
+ * Extension headers of 8 bytes, the first `longer`: destination options, then perhaps an atomic
+ * fragment.
+ */
 static uint32_t ip6(struct frame *f, uint8_t proto, const uint8_t *src, const uint8_t *dst,
-		    unsigned extensions, int fragment)
+		    unsigned extensions, unsigned longer, int fragment)
 {
 	uint32_t at = f->len;
 	uint8_t last = fragment ? IPPROTO_FRAGMENT : proto;
@@ -116,9 +119,11 @@ static uint32_t ip6(struct frame *f, uint8_t proto, const uint8_t *src, const ui
 	put(f, dst, 16);
 	for (; extensions; extensions--) {
 		put8(f, extensions > 1 ? IPPROTO_DSTOPTS : last);
-		put8(f, 0);
+		put8(f, longer / 8);
 		put16(f, 0x0104); /* PadN */
 		put32(f, 0);
+		for (; longer; longer--)
+			put8(f, 0); /* Pad1 */
 	}
 	if (fragment) {
 		put8(f, proto);
@@ -273,7 +278,7 @@ static void inner(const struct packet *p, struct frame *f)
 		address6(a, alice6, 0);
 		address6(b, bob6, p->carol);
 		f->l3 = ip6(f, proto, p->reverse ? b : a, p->reverse ? a : b, p->ip_options,
-			    p->pure_fragment);
+			    p->extension, p->pure_fragment);
 	} else {
 		address4(a, alice4, 0);
 		address4(b, bob4, p->carol);
@@ -298,7 +303,7 @@ static uint32_t vnet(const struct packet *p)
 static uint32_t outer_ip(struct frame *f, int v6, uint8_t proto)
 {
 	ethernet(f, v6 ? ETH_P_IPV6 : ETH_P_IP);
-	return v6 ? ip6(f, proto, tunnel_a6, tunnel_b6, 0, 0)
+	return v6 ? ip6(f, proto, tunnel_a6, tunnel_b6, 0, 0, 0)
 		  : ip4(f, proto, tunnel_a4, tunnel_b4, 0);
 }
 
