@@ -7,6 +7,8 @@
 # make fuzz-stages  libFuzzer on the pure stages and on what reads hostile memory: SECONDS=... each
 # make fuzz-object   changed packets through the program itself: SECONDS=60
 # make soak     as root: MINUTES=30 of traffic with faults, nothing may grow; RECORD=yes: into the README
+# make fuzz       as root: random packets to model and program until they differ; with SECONDS=...
+#                 for so long, then fuzz-object and fuzz-stages
 # make bench      as root: measure (CASES=... for a part)
 # make install    DESTDIR, PREFIX
 # make lint       formatting, warnings of two compilers, scripts, man pages, verifier counts
@@ -40,6 +42,7 @@ EXAMPLES := $(patsubst user/examples/%.c,$(BUILD)/examples/%,$(wildcard user/exa
 # Not $(BUILD)/tests/host/*.o: $(BUILD)/tests/host is the program.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/host/*.c))
 PROG_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/prog/*.c))
+MODEL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/model/*.c) tests/prog/packet.c)
 NET_TOOLS := $(patsubst tests/net/%.c,$(BUILD)/tests/%,$(wildcard tests/net/*.c))
 KERNEL_TOOLS := $(patsubst tests/kernels/%.c,$(BUILD)/tests/%,$(wildcard tests/kernels/*.c))
 # A file is a target, but for those that all share or that have a main() of their own.
@@ -62,7 +65,7 @@ PEERS := $(if $(wildcard /usr/include/nids.h),$(BUILD)/bench/peer-libnids) \
 STATIC := $(BUILD)/libxdplace.a
 SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
 
-.PHONY: all lib cli examples tests bench-build fuzz-build fuzz-stages fuzz-object soak check check-kernels demo bench install clean lint dependencies
+.PHONY: all lib cli examples tests bench-build fuzz-build fuzz fuzz-model fuzz-stages fuzz-object soak check check-kernels demo bench install clean lint dependencies
 all: lib cli examples
 
 lib: $(STATIC) $(SHARED)
@@ -70,6 +73,9 @@ cli: $(BUILD)/xdplace
 examples: $(EXAMPLES)
 tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS) $(KERNEL_TOOLS)
 bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench $(PEERS))
+tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(BUILD)/tests/model \
+	$(NET_TOOLS) $(KERNEL_TOOLS)
+bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench)
 
 $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/xdplace/*.h)
 	@mkdir -p $(@D)
@@ -109,6 +115,9 @@ $(BUILD)/tests/prog: $(PROG_OBJ) $(STATIC)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
 $(BUILD)/tests/make_captures: tests/net/make_captures.c $(BUILD)/obj/tests/prog/packet.o
 	$(CC) $(ALL_CFLAGS) -Itests/prog -MMD -MP $< -o $@ $(BUILD)/obj/tests/prog/packet.o
+$(BUILD)/tests/model: $(MODEL_OBJ) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 $(BUILD)/tests/%: tests/net/%.c $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $< -o $@ $(STATIC) $(LIB_LIBS) -lpthread
@@ -170,6 +179,11 @@ bench:
 	@scripts/dependencies.sh bench || echo "bench: going on without those peers"
 	@$(MAKE) --no-print-directory bench-build
 	@scripts/bench.sh $(CASES)
+# Without SECONDS the first of them has no end.
+fuzz: fuzz-model $(if $(SECONDS),fuzz-object fuzz-stages)
+fuzz-model: dependencies
+	@$(MAKE) --no-print-directory $(BUILD)/tests/model
+	@$(BUILD)/tests/model -t $(or $(SECONDS),0) -s $(or $(SEED),$(shell date +%s)) -w $(BUILD)/model.pcap
 fuzz-stages: dependencies
 	@$(MAKE) --no-print-directory fuzz-build
 	@scripts/fuzz.sh run $(SECONDS)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # In:  what `make tests fuzz-build` built under BUILD [build]; names of parts to run (host, prog,
-#      fuzz, t_curl ...), none: all of them; how many at a time, JOBS [two for each CPU, 4 at most].
+#      model, fuzz, t_curl ...), none: all of them; how many at a time, JOBS [two for each CPU, 4 at most].
 # Out: each result as it comes, then the names of what failed, and as the last line
 #      "N passed, N failed, N skipped". Exit status 1 if anything failed.
 # Promises: every part ends within its time, and leaves no process, namespace or pin behind, also
@@ -18,7 +18,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 export CK_TIMEOUT_MULTIPLIER=5 # libcheck's limit of 4 s for a test is for one that has a CPU to itself
 
 DEFAULT_SECONDS=180 # against hanging; a test that may need longer says so: "# seconds: 300"
-LIBCHECK_SECONDS=400
+PROGRAM_SECONDS=400
 cpus=$(nproc)
 JOBS=${JOBS:-$((cpus < 2 ? 2 : 4))}
 passed=0 failed=0 skipped=0
@@ -54,6 +54,11 @@ is_libcheck()
 }
 
 # The script of any other part, and its arguments.
+is_program()
+{
+	is_libcheck "$1" || [ "$1" = model ]
+}
+
 script_of()
 {
 	[ "$1" = fuzz ] && echo scripts/fuzz.sh replay || echo "tests/net/$1.sh"
@@ -63,7 +68,7 @@ seconds_of()
 {
 	local seconds
 
-	is_libcheck "$1" && echo $LIBCHECK_SECONDS && return
+	is_program "$1" && echo $PROGRAM_SECONDS && return
 	seconds=$(sed -n 's/^# seconds: \([0-9]*\).*/\1/p' "$(script_of "$1" | cut -d ' ' -f 1)" |
 		head -n 1)
 	echo "${seconds:-$DEFAULT_SECONDS}"
@@ -71,15 +76,16 @@ seconds_of()
 
 is_alone()
 {
-	! is_libcheck "$1" && head -n 15 "$(script_of "$1" | cut -d ' ' -f 1)" | grep -q '^# alone'
+	! is_program "$1" && head -n 15 "$(script_of "$1" | cut -d ' ' -f 1)" | grep -q '^# alone'
 }
 
 # ---- its results ----
 
-# What a person wants to see of a running part: results, not the talk in between.
+# What a person wants to see of a running part: results, not the talk in between; of the model also
+# the packets that show a difference.
 show()
 {
-	grep --line-buffered -E '^(ok|not ok|skip) |^[^ ]+:[0-9]+:[FE]:'
+	grep --line-buffered -E '^(ok|not ok|skip) |^[^ ]+:[0-9]+:[FE]:|^#  '
 }
 
 # libcheck: "97%: Checks: 40, Failures: 1, Errors: 0", and a line for each failure:
@@ -99,7 +105,7 @@ count_libcheck() # NAME STATUS LOG
 	[ "$bad" -gt 0 ] || fail_ending "$@"
 }
 
-# Scripts print "ok NAME [R1]", "not ok NAME [R1]: why", "skip NAME [R1]: why".
+# Scripts and the model print "ok NAME [R1]", "not ok NAME [R1]: why", "skip NAME [R1]: why".
 count_script() # NAME STATUS LOG
 {
 	local line
@@ -132,7 +138,7 @@ begin() # NAME
 {
 	local log=$work/$1 pid command=("$BUILD/tests/$1")
 
-	is_libcheck "$1" || read -ra command <<<"bash $(script_of "$1")"
+	is_program "$1" || read -ra command <<<"bash $(script_of "$1")"
 	: >"$log"
 	# In the background, so that a signal to this script is heard at once.
 	CK_VERBOSITY=normal timeout -k 15 "$(seconds_of "$1")" "${command[@]}" >"$log" 2>&1 </dev/null &
@@ -198,7 +204,7 @@ wanted()
 
 parts=("$@")
 together=() alone=()
-for name in host prog fuzz $(basename -s .sh tests/net/t_*.sh); do
+for name in host prog model fuzz $(basename -s .sh tests/net/t_*.sh); do
 	wanted "$name" || continue
 	if is_alone "$name"; then
 		alone+=("$name")
