@@ -46,6 +46,18 @@ static __always_inline __u16 xp_get16(const void *p)
 #endif
 }
 
+static __always_inline __u64 xp_get64(const void *p)
+{
+#ifdef __bpf__
+	return *(const __u64 *)p;
+#else
+	__u64 v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return v;
+#endif
+}
+
 /* A mask of the first 1..7 bytes of a word in memory. */
 static __always_inline __u64 xp_first_bytes(__u32 bytes)
 {
@@ -63,6 +75,26 @@ static __always_inline __u64 xp_pair(__u32 first, __u32 second)
 	return first | (__u64)second << 32;
 #else
 	return second | (__u64)first << 32;
+#endif
+}
+
+/* Four bytes, in their order in memory, as one word. */
+static __always_inline __u32 xp_quad(__u8 a, __u8 b, __u8 c, __u8 d)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return a | (__u32)b << 8 | (__u32)c << 16 | (__u32)d << 24;
+#else
+	return d | (__u32)c << 8 | (__u32)b << 16 | (__u32)a << 24;
+#endif
+}
+
+/* Two 16-bit words, in their order in memory, as one. */
+static __always_inline __u32 xp_halves(__u16 first, __u16 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u32)second << 16;
+#else
+	return second | (__u32)first << 16;
 #endif
 }
 

@@ -9,6 +9,7 @@
 #include <xdplace/abi.h>
 #include "datagram.h"
 #include "parsed.h"
+#include "train.h"
 
 /* Areas taken from the free ring, not used yet: area[taken & (XP_HAND - 1)] is the next. */
 #define XP_HAND 16u
@@ -64,9 +65,9 @@ struct xp_cursor {
 	__u32 cell_next[2]; /* UMEM offset of the next header and hybrid cell; at the start of an
 			     * area: none */
 
-	union xp_key key; /* of the last flow, so that a train of packets needs no look-up */
-	__u32 handle;	  /* its handle; 0 with key zero: none */
-	__u32 frame_next; /* UMEM offset of the next frame, the same way */
+	struct xp_train train; /* what the next packet of the last flow looks like */
+	__u32 last;	  /* handle of the last packet's flow: the second in a row is a train */
+	__u32 frame_next; /* UMEM offset of the next frame, as cell_next */
 
 	__u32 moves;	       /* of flows to the head of the list */
 	struct xp_list live;   /* flows, most recently active first */

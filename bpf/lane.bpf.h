@@ -196,7 +196,7 @@ static __always_inline void xp_hand_fill(struct xp_cursor *cur, const struct xp_
 	int held, k;
 
 	cur->cells_empty = !xp_in_hand(&cur->cells);
-	xp_unroll for (k = 0; k < XP_FREE_GROUP; k++)
+	xp_unroll for (k = 0; k < (int)XP_FREE_GROUP; k++)
 	{
 		/* Read once: user space may write it at the same time. */
 		__u32 area = *(const volatile __u32 *)&group->free[k].area;
@@ -204,7 +204,7 @@ static __always_inline void xp_hand_fill(struct xp_cursor *cur, const struct xp_
 		held = xp_offer_good(area, group->free[k].address) ? xp_area_claim(area, lane) : -1;
 		if (held < 0)
 			xp_count_reason(lane, XP_R_BAD_FREE);
-		else if ((*(volatile __u32 *)&cur->cells_empty || held == XP_HELD_CELLS) &&
+		else if ((*(volatile __u32 *)&cur->cells_empty || held == (int)XP_HELD_CELLS) &&
 			 xp_in_hand(&cur->cells) < XP_HAND)
 			xp_hand_put(&cur->cells, area);
 		else
@@ -285,10 +285,15 @@ static __always_inline __u32 xp_hand_take(struct xp_cursor *cur, __u32 state, in
 	return area;
 }
 
+static __always_inline int xp_hands_empty(const struct xp_cursor *cur)
+{
+	return !xp_in_hand(&cur->hand) && !xp_in_hand(&cur->cells);
+}
+
 /* Take an area; XP_NONE if none is to be had. */
 static __always_inline __u32 xp_take_area(struct xp_cursor *cur, __u32 lane, __u32 state, int cells)
 {
-	if (!xp_in_hand(&cur->hand) && !xp_refill(lane) && !xp_in_hand(&cur->cells))
+	if (!xp_in_hand(&cur->hand) && !xp_refill(lane) && xp_hands_empty(cur))
 		return XP_NONE;
 	return xp_hand_take(cur, state, cells);
 }

@@ -316,8 +316,7 @@ static __always_inline int xp_long_place(struct xp_ctx *ctx, struct xp_cursor *c
 			f->packets++;
 		else
 			xp_touch(cur, f, lane);
-		xp_key_copy(&cur->key, &p->key, p->v6);
-		cur->handle = f->handle;
+		cur->last = f->handle;
 	}
 	return action;
 }

@@ -53,17 +53,6 @@ static __always_inline int xp_read(struct xp_ctx *ctx, struct xp_packet *p)
 	return r ? r : 1;
 }
 
-/* The packet's flow: the lane's last one, one it has seen lately, or by look-up; NULL: none. */
-static __always_inline struct xp_flow *xp_find(const struct xp_cursor *cur,
-					       const struct xp_packet *p, __u32 lane)
-{
-	struct xp_flow *f = NULL;
-
-	if (xp_key_equal(&cur->key, &p->key, p->v6))
-		f = xp_flow_remembered(cur->handle, p->v6);
-	return f ? f : xp_flow_recent(&p->key, p->v6, lane);
-}
-
 /*
  * A packet whose flow lives in another lane: leave `from`, enter `lane`, read it again there. 1: in
  * it, with the flow; 0: in it, but the flow has ended on the way; -1: the packet passed.
@@ -118,40 +107,96 @@ static __always_inline int xp_fragmented(struct xp_ctx *ctx, __u32 lane)
 	return r;
 }
 
+/* The flow of a packet that continues the lane's train; NULL: it does not. */
+static __always_inline struct xp_flow *xp_train_flow(struct xp_ctx *ctx,
+						     const struct xp_cursor *cur)
+{
+	if (!xp_train_goes_on(xp_ctx_data(ctx), xp_ctx_end(ctx), &cur->train))
+		return NULL;
+	return xp_flow_of(cur->train.handle);
+}
+
+/* The lane's flow of any other plain packet, by its key; NULL: none here, or not plain. */
+static __always_inline struct xp_flow *xp_plain_flow(struct xp_ctx *ctx, struct xp_cursor *cur,
+						     __u32 lane)
+{
+	const void *data = xp_ctx_data(ctx), *end = xp_ctx_end(ctx);
+	int version = xp_plain_key(data, end, xp_config.protocols, &cur->packet.key);
+	struct xp_flow *f;
+
+	if (!version)
+		return NULL;
+	f = xp_flow_recent(&cur->packet.key, version == 6, lane);
+	if (!f || f->lane != lane)
+		return NULL;
+	if (cur->last == f->handle && version == 4)
+		xp_train_begin(data, end, &cur->train, f->handle);
+	cur->last = f->handle;
+	return f;
+}
+
+/* A packet that is not done with in the short way, in its locked lane. */
+static __always_inline int xp_packet_long(struct xp_ctx *ctx, struct xp_cursor *cur, __u32 lane)
+{
+	int read = xp_read(ctx, &cur->packet), moved;
+	struct xp_flow *f;
+	__u32 handle, home;
+
+	if (read == -XP_R_HEADER_SPLIT && xp_ctx_mend(ctx))
+		read = xp_read(ctx, &cur->packet);
+	if (read == -XP_R_IP_FRAGMENT && cur->packet.fragment)
+		return xp_fragmented(ctx, lane);
+	if (read < 0) {
+		xp_unlock(cur);
+		return xp_pass(-read);
+	}
+	f = xp_flow_recent(&cur->packet.key, cur->packet.v6, lane);
+	if (!f)
+		return xp_long_way(ctx, lane, XP_NONE);
+	handle = f->handle;
+	home = f->lane; /* a flow never changes it */
+	if (home == lane) {
+		/* Behind the stack a VLAN tag is not among the bytes that a train compares. */
+		if (!XP_CTX_SHORT && !read) {
+			moved = xp_short_way(ctx, &cur->packet, cur, lane, f);
+			if (moved >= 0)
+				return moved;
+		}
+		return xp_long_way(ctx, lane, handle);
+	}
+	moved = xp_move(ctx, lane, home, handle);
+	if (moved < 0)
+		return XDP_PASS;
+	return xp_long_way(ctx, home, moved ? handle : XP_NONE);
+}
+
+/* The short way, if the packet is one for it: the XDP action, or -1 and nothing is changed. */
+static __always_inline int xp_packet_short(struct xp_ctx *ctx, struct xp_cursor *cur, __u32 lane)
+{
+	struct xp_flow *f = xp_train_flow(ctx, cur);
+
+	if (!f)
+		f = xp_plain_flow(ctx, cur, lane);
+	if (!f ||
+	    xp_plain_rest(xp_ctx_data(ctx), xp_ctx_end(ctx), f->flags & XP_FLOW_V6, &cur->packet))
+		return -1;
+	return xp_short_way(ctx, &cur->packet, cur, lane, f);
+}
+
 static __always_inline int xp_packet(struct xp_ctx *ctx)
 {
 	__u32 lane = xp_lane_of(ctx);
 	struct xp_cursor *cur = xp_lock(lane, XP_HELD);
-	struct xp_flow *f;
-	__u32 handle, home;
-	int plain, r;
+	int r;
 
 	if (!cur)
 		return xp_pass(XP_R_LANE_BUSY);
-	plain = xp_read(ctx, &cur->packet);
-	if (plain == -XP_R_HEADER_SPLIT && xp_ctx_mend(ctx))
-		plain = xp_read(ctx, &cur->packet);
-	if (plain < 0) {
-		if (plain == -XP_R_IP_FRAGMENT && cur->packet.fragment)
-			return xp_fragmented(ctx, lane);
-		xp_unlock(cur);
-		return xp_pass(-plain);
-	}
-	f = xp_find(cur, &cur->packet, lane);
-	handle = f ? f->handle : XP_NONE;
-	if (f && f->lane != lane) {
-		home = f->lane; /* a flow never changes it */
-		r = xp_move(ctx, lane, home, handle);
-		if (r < 0)
-			return XDP_PASS;
-		return xp_long_way(ctx, home, r ? handle : XP_NONE);
-	}
-	if (f && !plain) {
-		r = xp_short_way(ctx, &cur->packet, cur, lane, f);
+	if (XP_CTX_SHORT) {
+		r = xp_packet_short(ctx, cur, lane);
 		if (r >= 0)
 			return r;
 	}
-	return xp_long_way(ctx, lane, handle);
+	return xp_packet_long(ctx, cur, lane);
 }
 
 #endif

@@ -631,55 +631,74 @@ static __always_inline __u32 xp_proto_word(__u8 proto)
 }
 
 /*
- * Ethernet, IP without options or extension headers, TCP or UDP, all of the frame linear:
- * 0 parsed, 1 anything else. For IPv4 the last three words of the key are left as they were. The
- * key is written in words, as it is read: a load waits for narrower stores.
+ * A plain packet: Ethernet, IP without options or extension headers, TCP or UDP, all of the frame
+ * linear. First its key: 4 or 6, the IP version, or 0: not plain. For IPv4 the last three words
+ * are left as they were. It is written in words, as it is read: a load waits for narrower stores.
  */
-static __always_inline int xp_parse_plain(const void *data, const void *end, __u32 protocols,
-					  struct xp_packet *p)
+static __always_inline int xp_plain_key(const void *data, const void *end, __u32 protocols,
+					union xp_key *key)
 {
 	const struct ethhdr *eth = data;
 	const struct iphdr *ip = (const void *)(eth + 1);
 	const struct ipv6hdr *ip6 = (const void *)(eth + 1);
-	__u32 limit;
 
 	/* The protocol set in one test: anything switched off goes the long way. */
 	if ((protocols & XP_P_ALL) != XP_P_ALL)
-		return 1;
-	if ((const void *)(ip + 1) > end)
-		return 1;
+		return 0;
+	if ((const char *)(ip + 1) + 4 > (const char *)end)
+		return 0;
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		if (*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(0x3fff))
-			return 1;
+			return 0;
+		key->word[0] = xp_pair(ip->saddr, ip->daddr);
+		key->word[1] = xp_pair(xp_get32(ip + 1), 0);
+		key->word[2] = xp_pair(xp_proto_word(ip->protocol), 0);
+		return 4;
+	}
+	if (eth->h_proto != bpf_htons(ETH_P_IPV6) || *(const __u8 *)ip6 >> 4 != 6 ||
+	    (const char *)(ip6 + 1) + 4 > (const char *)end)
+		return 0;
+	xp_copy_words32(key->v6.src, &ip6->saddr, 8);
+	xp_copy_words32(&key->v6.sport, ip6 + 1, 1);
+	key->v6.vnet = 0;
+	key->word[5] = xp_pair(xp_proto_word(ip6->nexthdr), 0);
+	return 6;
+}
+
+/* Then all of it but the key: 0, or 1: not plain after all. */
+static __always_inline int xp_plain_rest(const void *data, const void *end, int v6,
+					 struct xp_packet *p)
+{
+	const struct iphdr *ip = (const void *)((const char *)data + ETH_HLEN);
+	const struct ipv6hdr *ip6 = (const void *)ip;
+	__u32 l4, limit;
+	__u8 proto;
+
+	if ((const void *)(ip + 1) > end)
+		return 1;
+	if (v6) {
+		l4 = ETH_HLEN + sizeof(*ip6);
+		limit = l4 + bpf_ntohs(ip6->payload_len);
+		proto = ip6->nexthdr;
+	} else {
+		l4 = ETH_HLEN + sizeof(*ip);
 		limit = ETH_HLEN + bpf_ntohs(ip->tot_len);
-		if ((const char *)data + limit > (const char *)end)
-			return 1;
-		p->v6 = 0;
-		p->l3 = ETH_HLEN;
-		p->key.word[0] = xp_pair(ip->saddr, ip->daddr);
-		if ((const char *)(ip + 1) + 4 > (const char *)end)
-			return 1;
-		p->key.word[1] = xp_pair(xp_get32(ip + 1), 0);
-		p->key.word[2] = xp_pair(xp_proto_word(ip->protocol), 0);
-		return xp_plain_l4(data, end, ETH_HLEN + sizeof(*ip), limit, ip->protocol, p);
+		proto = ip->protocol;
 	}
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
-		if ((const void *)(ip6 + 1) > end || *(const __u8 *)ip6 >> 4 != 6)
-			return 1;
-		limit = ETH_HLEN + sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
-		if ((const char *)data + limit > (const char *)end)
-			return 1;
-		p->v6 = 1;
-		p->l3 = ETH_HLEN;
-		xp_copy_words32(p->key.v6.src, &ip6->saddr, 8);
-		if ((const char *)(ip6 + 1) + 4 > (const char *)end)
-			return 1;
-		xp_copy_words32(&p->key.v6.sport, ip6 + 1, 1);
-		p->key.v6.vnet = 0;
-		p->key.word[5] = xp_pair(xp_proto_word(ip6->nexthdr), 0);
-		return xp_plain_l4(data, end, ETH_HLEN + sizeof(*ip6), limit, ip6->nexthdr, p);
-	}
-	return 1;
+	if ((const char *)data + limit > (const char *)end)
+		return 1;
+	p->v6 = v6;
+	p->l3 = ETH_HLEN;
+	return xp_plain_l4(data, end, l4, limit, proto, p);
+}
+
+/* Both: 0 parsed, 1 anything else. */
+static __always_inline int xp_parse_plain(const void *data, const void *end, __u32 protocols,
+					  struct xp_packet *p)
+{
+	int version = xp_plain_key(data, end, protocols, &p->key);
+
+	return version ? xp_plain_rest(data, end, version == 6, p) : 1;
 }
 
 #endif

@@ -265,18 +265,21 @@ __attribute__((noinline)) int xp_verify(struct xp_ctx *ctx, const struct xp_pack
 
 /* ---- headers and whole packets ---- */
 
-/* Copy the first `length` bytes, of at most `words` words that are all there, to `to`. */
+/*
+ * Copy the first `length` bytes, less than `words` words that are all there, and zeroes up to the
+ * next word. No plain packet has fewer than five words of headers.
+ */
 static __always_inline void xp_copy_first(char *to, const char *from, __u32 length, const int words)
 {
-	__u32 rest = length & 7, whole = length - rest;
 	int i;
 
 	xp_unroll for (i = 0; i < words; i++)
 	{
-		if (whole > 8u * i)
-			((__u64 *)to)[i] = ((const __u64 *)from)[i];
-		else if (whole == 8u * i && rest)
-			((__u64 *)to)[i] = ((const __u64 *)from)[i] & xp_first_bytes(rest);
+		if (i >= 5 && length < 8u * i + 8) {
+			((__u64 *)to)[i] = ((const __u64 *)from)[i] & xp_first_bytes(length & 7);
+			return;
+		}
+		((__u64 *)to)[i] = ((const __u64 *)from)[i];
 	}
 }
 
@@ -289,11 +292,11 @@ static __always_inline int xp_copy_header(struct xp_ctx *ctx, char *to, __u32 le
 	const char *from = xp_ctx_data(ctx), *end = xp_ctx_end(ctx);
 	__u64 n = length;
 
-	if (length <= 64 && from + 64 <= end) {
+	if (length < 64 && from + 64 <= end) {
 		xp_copy_first(to, from, length, 8);
 		return 0;
 	}
-	if (length <= XP_SHORT_HEADER && from + XP_SHORT_HEADER <= end) {
+	if (length < XP_SHORT_HEADER && from + XP_SHORT_HEADER <= end) {
 		xp_copy_first(to, from, length, XP_SHORT_HEADER / 8);
 		return 0;
 	}
@@ -302,6 +305,23 @@ static __always_inline int xp_copy_header(struct xp_ctx *ctx, char *to, __u32 le
 	if (n >= XP_SHORT_HEADER)
 		return -1;
 	return xp_ctx_load(ctx, 0, to, n + 1);
+}
+
+/* What is left of an area of cells is handed over by a completion of its own. */
+__attribute__((noinline)) int xp_give_rest(__u32 lane, __u32 at)
+{
+	struct xp_cursor *cur = xp_cursor_at(lane);
+	struct xp_completion *c;
+
+	if (!cur)
+		return 0;
+	c = xp_emit(cur, lane, cur->job.opcode, XP_R_OK, XP_NONE);
+	if (c) {
+		c->flags = XP_RELEASE_HEADER;
+		c->header = at & ~(xp_area_bytes() - 1);
+	}
+	xp_give_cells(xp_area_of(at));
+	return 0;
 }
 
 /*
@@ -313,20 +333,13 @@ static __always_inline int xp_take_cells(struct xp_cursor *cur, __u32 lane, enum
 {
 	__u32 need = (XP_PAD + bytes + XP_CELL - 1) & ~(XP_CELL - 1);
 	__u32 at = cur->cell_next[kind], mask = xp_area_bytes() - 1, area;
-	struct xp_completion *c;
 
 	if (!(at & mask) || (at & mask) + need > xp_area_bytes()) {
 		area = xp_take_area(cur, lane, xp_cell_state(kind, lane), 1);
 		if (area == XP_NONE)
 			return -1;
-		if (at & mask) {
-			c = xp_emit(cur, lane, cur->job.opcode, XP_R_OK, XP_NONE);
-			if (c) {
-				c->flags = XP_RELEASE_HEADER;
-				c->header = at & ~mask;
-			}
-			xp_give_cells(xp_area_of(at));
-		}
+		if (at & mask)
+			xp_give_rest(lane, at);
 		at = area << xp_config.area_shift;
 	}
 	cur->job.header = at;
@@ -347,18 +360,18 @@ __attribute__((noinline)) int xp_put_header(struct xp_ctx *ctx, __u32 lane, __u3
 	__u64 n = bytes;
 	char *to;
 
-	n -= 1;
-	xp_opaque(n);
-	if (!cur || n >= XP_MAX_THRESHOLD)
+	if (!cur || bytes - 1 >= XP_MAX_THRESHOLD)
 		return XP_R_COPY;
-	n += 1;
 	if (xp_take_cells(cur, lane, hybrid ? XP_HYBRID_CELL : XP_HEADER_CELL, bytes))
 		return XP_R_NO_AREA;
 	if (xp_unlikely(cur->whole))
 		return xp_fetch_whole(lane, 0, cur->job.header + XP_PAD, bytes) ? XP_R_COPY
 										: XP_R_OK;
 	to = xp_umem_at(cur->job.header + XP_PAD, XP_MAX_THRESHOLD);
-	if (!to || xp_ctx_load(ctx, 0, to, n))
+	/* Once more, of the register that the call gets. */
+	n -= 1;
+	xp_opaque(n);
+	if (!to || n >= XP_MAX_THRESHOLD || xp_ctx_load(ctx, 0, to, n + 1))
 		return XP_R_COPY;
 	return XP_R_OK;
 }

@@ -12,9 +12,9 @@
 
 #include "long_way.bpf.h"
 
-/* Does the packet's checksum hold, given the folded sum of its payload? */
+/* Does the packet's checksum hold, given the sum of its payload? */
 static __always_inline int xp_short_good(struct xp_ctx *ctx, const struct xp_packet *p,
-					 __u32 payload)
+					 __u64 payload)
 {
 	return xp_plain_good(xp_ctx_data(ctx), xp_ctx_end(ctx), p, payload);
 }
@@ -66,9 +66,9 @@ static __always_inline char *xp_short_at(const struct xp_short *s, __u32 offset)
 	return s->bank + in_bank;
 }
 
-/* Copy and, where asked, sum what goes to one piece of memory: the folded sum, or -1. */
-static __always_inline int xp_short_place(struct xp_ctx *ctx, const struct xp_short *s, __u32 from,
-					  __u32 to, __u32 length)
+/* Copy and, where asked, sum what goes to one piece of memory: the sum, 32 bits, or -1. */
+static __always_inline __s64 xp_short_place(struct xp_ctx *ctx, const struct xp_short *s,
+					    __u32 from, __u32 to, __u32 length)
 {
 	char *memory = xp_short_at(s, to);
 	__u32 words = length & ~3u;
@@ -78,50 +78,64 @@ static __always_inline int xp_short_place(struct xp_ctx *ctx, const struct xp_sh
 		return -1;
 	if (!(xp_config.knobs & XP_KNOB_CHECKSUM))
 		return 0;
-	if (xp_config.csum_step < xp_area_bytes() || length & 3)
+	if (xp_config.csum_step < s->size || length & 3)
 		return xp_sum_placed(to, length);
 	xp_opaque(words);
 	if (words > xp_area_bytes())
 		return -1;
 	sum = bpf_csum_diff(NULL, 0, (void *)memory, words, 0);
-	return sum < 0 ? -1 : (int)xp_fold(sum);
+	return sum < 0 ? -1 : (__u32)sum;
 }
 
-/* The header into a cell, and the completion that names it. */
+/*
+ * The completion is written in words of 8 bytes, each as soon as it is known: what is not told yet
+ * may stay half written. Stream offset and data here ...
+ */
+static __always_inline void xp_short_data(const struct xp_short *s, const struct xp_flow *f,
+					  __u32 data, __u32 data2)
+{
+	__u64 *word = (__u64 *)s->c;
+
+	word[1] = f->edge;
+	word[3] = xp_pair(data, data2);
+}
+
+/* ... and the headers, into a cell; `flags`: what is handed over with the data. */
 static __always_inline void xp_short_header(struct xp_ctx *ctx, const struct xp_short *s,
 					    const struct xp_packet *p, const struct xp_flow *f,
-					    enum xp_cell_kind kind, __u32 opcode)
+					    enum xp_cell_kind kind, __u32 opcode, __u32 flags)
 {
-	struct xp_completion *c = s->c;
-	__u32 flags = 0, cell;
-	char *to;
+	__u32 release = 0, cell = xp_take_cell(s->cur, s->lane, kind, s->size - 1, &release);
+	__u64 *word = (__u64 *)s->c;
+	char *to = xp_short_at(s, cell);
 
-	cell = xp_take_cell(s->cur, s->lane, kind, s->size - 1, &flags);
-	to = xp_short_at(s, cell);
 	if (to)
 		xp_copy_header(ctx, to + XP_PAD, p->data);
+	word[0] = xp_pair(xp_quad(opcode, XP_R_OK, flags | release, s->lane), f->handle);
+	word[2] = xp_pair(cell + XP_PAD, xp_halves(p->data, p->payload));
 	s->cur->written++;
-	c->opcode = opcode;
-	c->reason = XP_R_OK;
-	c->flags = flags;
-	c->lane = s->lane;
-	c->flow = f->handle;
-	c->offset = f->edge;
-	c->header = cell + XP_PAD;
-	c->header_len = p->data;
 }
 
 /* Count, tell, leave the lane. */
 static __always_inline int xp_short_end(const struct xp_short *s, const struct xp_packet *p,
-					struct xp_flow *f, __u32 opcode, __u32 placed)
+					struct xp_flow *f)
 {
-	int r;
+	struct xp_counters *counters;
+	__u32 lane =
+		s->lane; /* its address is taken: were it the other's, all of that were memory */
 
 	xp_saw_ack(f, p);
 	xp_touch(s->cur, f, s->lane);
-	r = xp_verdict(s->lane, opcode, XP_R_OK, placed, f->flags & XP_FLOW_TAKE);
+	counters = bpf_map_lookup_elem(&xp_reasons, &lane);
+	if (counters) {
+		if (p->payload)
+			counters->op_append++;
+		else
+			counters->op_nodata++;
+		counters->placed_bytes += p->payload;
+	}
 	xp_publish(s->cur, s->shared, s->lane);
-	return r;
+	return xp_action(f->flags & XP_FLOW_TAKE);
 }
 
 /* Pure acknowledgement of an open flow. */
@@ -134,10 +148,9 @@ static __always_inline int xp_short_ack(struct xp_ctx *ctx, const struct xp_pack
 		return -1;
 	if (xp_config.knobs & XP_KNOB_CHECKSUM && !xp_short_good(ctx, p, 0))
 		return -1;
-	xp_short_header(ctx, &s, p, f, XP_HYBRID_CELL, XP_NODATA);
-	s.c->data_len = 0;
-	s.c->data = s.c->data2 = XP_NONE;
-	return xp_short_end(&s, p, f, XP_NODATA, 0);
+	xp_short_data(&s, f, XP_NONE, XP_NONE);
+	xp_short_header(ctx, &s, p, f, XP_HYBRID_CELL, XP_NODATA, 0);
+	return xp_short_end(&s, p, f);
 }
 
 /*
@@ -179,45 +192,56 @@ static __always_inline __u32 xp_short_pass(struct xp_flow *f, __u32 first, __u32
 	return XP_RELEASE_DATA;
 }
 
+/* Place what goes on in a second area as well: the sum of both parts, or -1. */
+static __always_inline __s64 xp_short_straddle(struct xp_ctx *ctx, const struct xp_short *s,
+					       const struct xp_packet *p, __u32 to, __u32 second)
+{
+	__u32 part = s->size - (to & (s->size - 1));
+	__s64 sum, more;
+
+	sum = xp_short_place(ctx, s, p->data, to, part);
+	if (sum < 0)
+		return -1;
+	more = xp_short_place(ctx, s, p->data + part, second << xp_config.area_shift,
+			      p->payload - part);
+	if (more < 0)
+		return -1;
+	/* Behind an odd number of bytes the halves of each word change places. */
+	more = xp_fold(more);
+	return sum + (part & 1 ? (more & 0xff) << 8 | more >> 8 : more);
+}
+
 /* Next in sequence, no hole, at most two areas. */
 static __always_inline int xp_short_append(struct xp_ctx *ctx, const struct xp_packet *p,
 					   struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
-	__u32 length = p->payload, in_area, end, first, second, taken, part, to;
+	__u32 in_area, end, first, second, taken, to;
 	struct xp_short s;
-	int sum, more;
+	__s64 sum;
 
 	if (xp_short_begin(&s, cur, lane))
 		return -1;
 	in_area = f->edge & (s.size - 1);
-	end = in_area + length;
+	end = in_area + p->payload;
 	taken = xp_short_areas(cur, f, end > s.size, &first, &second);
 	to = (first << xp_config.area_shift) + in_area;
+	xp_short_data(&s, f, to, second == XP_NONE ? XP_NONE : second << xp_config.area_shift);
 	/* Neighbours are one piece of memory, and more often than not the next is one. */
-	part = end <= s.size || second == first + 1 ? length : s.size - in_area;
-	sum = xp_short_place(ctx, &s, p->data, to, part);
+	if (end <= s.size || second == first + 1)
+		sum = xp_short_place(ctx, &s, p->data, to, p->payload);
+	else
+		sum = xp_short_straddle(ctx, &s, p, to, second);
 	if (sum < 0)
 		return -1;
-	if (part < length) {
-		more = xp_short_place(ctx, &s, p->data + part, second << xp_config.area_shift,
-				      length - part);
-		if (more < 0)
-			return -1;
-		/* Behind an odd number of bytes the halves of each word change places. */
-		sum += part & 1 ? (more & 0xff) << 8 | more >> 8 : more;
-	}
 	if (xp_config.knobs & XP_KNOB_CHECKSUM && !xp_short_good(ctx, p, sum))
 		return -1;
 	cur->hand.taken += taken;
-	xp_short_header(ctx, &s, p, f, XP_HEADER_CELL, XP_APPEND);
-	s.c->data = to;
-	s.c->data_len = length;
-	s.c->data2 = second == XP_NONE ? XP_NONE : second << xp_config.area_shift;
-	s.c->flags |= xp_short_pass(f, first, second, end, s.size);
-	f->edge += length;
-	f->next += length;
-	f->bytes += length;
-	return xp_short_end(&s, p, f, XP_APPEND, length);
+	xp_short_header(ctx, &s, p, f, XP_HEADER_CELL, XP_APPEND,
+			xp_short_pass(f, first, second, end, s.size));
+	f->edge += p->payload;
+	f->next += p->payload;
+	f->bytes += p->payload;
+	return xp_short_end(&s, p, f);
 }
 
 /*

@@ -179,7 +179,7 @@ static __always_inline void xp_drain_until(__u32 lane, __u32 reason, __u64 end)
 }
 
 /* Where a piece goes: its UMEM offset, XP_NONE if there is no area. */
-static __always_inline __u32 xp_destination(struct xp_cursor *cur, __u32 lane, struct xp_flow *f,
+static __always_inline __u32 xp_destination(struct xp_cursor *cur, struct xp_flow *f,
 					    struct xp_early *e, __u64 at)
 {
 	__u32 kept;
@@ -188,9 +188,10 @@ static __always_inline __u32 xp_destination(struct xp_cursor *cur, __u32 lane, s
 		return f->own_address + (__u32)(at - f->own_start);
 	kept = xp_area_kept(f, e, at);
 	if (!kept) {
-		kept = xp_take_area(cur, lane, XP_AREA(XP_AREA_REASSEMBLY, cur->job.flow), 0) + 1;
-		if (!kept)
+		/* xp_step_one() has filled the hand. */
+		if (xp_hands_empty(cur))
 			return XP_NONE;
+		kept = xp_hand_take(cur, XP_AREA(XP_AREA_REASSEMBLY, cur->job.flow), 0) + 1;
 		xp_area_keep(f, e, at, kept);
 	}
 	return ((kept - 1) << xp_config.area_shift) + (at & (xp_area_bytes() - 1));
@@ -250,7 +251,7 @@ static __always_inline int xp_piece(struct xp_ctx *ctx, struct xp_cursor *cur, _
 	/* Before an area is taken: none may be kept where no run is. */
 	if (ahead && (!e || xp_runs_full(e, first, first + n)))
 		return -XP_R_HOLES_FULL;
-	to = xp_destination(cur, lane, f, e, job->at);
+	to = xp_destination(cur, f, e, job->at);
 	if (to == XP_NONE)
 		return -XP_R_NO_AREA;
 	if (xp_fetch(ctx, cur, lane, job->from, to, n))
@@ -304,8 +305,13 @@ struct xp_stepping {
 	int result;
 };
 
+/* A piece takes one area at most; those it finds in hand need no deeper stack. */
 static long xp_step_one(__u32 i, struct xp_stepping *stepping)
 {
+	struct xp_cursor *cur = xp_cursor_at(stepping->lane);
+
+	if (cur && !xp_in_hand(&cur->hand))
+		xp_refill(stepping->lane);
 	stepping->result = xp_step(stepping->ctx, stepping->lane);
 	return stepping->result <= 0;
 }
@@ -444,8 +450,8 @@ static __always_inline void xp_flow_free(struct xp_cursor *cur, struct xp_flow *
 	if (f->block != XP_NONE)
 		xp_rtp_drop(cur, f);
 	xp_key_delete(f);
-	if (cur->handle == f->handle) /* generations come round again */
-		cur->handle = XP_NONE;
+	if (cur->train.handle == f->handle) /* generations come round again */
+		cur->train.handle = XP_NONE;
 	xp_lru_unlink(cur, f);
 	f->state = XP_FLOW_FREE;
 	f->handle += 1u << 20;

@@ -14,6 +14,7 @@
 	X(lib)                                                                                     \
 	X(lane)                                                                                    \
 	X(parse)                                                                                   \
+	X(train)                                                                                   \
 	X(fragment)                                                                                \
 	X(sequence)                                                                                \
 	X(opcode)                                                                                  \
