@@ -71,7 +71,8 @@ all: lib cli examples
 lib: $(STATIC) $(SHARED)
 cli: $(BUILD)/xdplace
 examples: $(EXAMPLES)
-tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS) $(KERNEL_TOOLS)
+tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(NET_TOOLS) $(KERNEL_TOOLS) \
+	$(BUILD)/tests/fuzz-object $(BUILD)/tests/fuzz-seeds
 bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench $(PEERS))
 tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(BUILD)/tests/model \
 	$(NET_TOOLS) $(KERNEL_TOOLS)
@@ -157,7 +158,8 @@ $(FUZZ_DIR)/ring: FUZZ_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,xp_lock xp_unloc
 $(BUILD)/tests/fuzz-seeds: tests/fuzz/seeds.c tests/prog/packet.c tests/prog/packet.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@
-$(BUILD)/tests/fuzz-object: $(addprefix $(BUILD)/obj/tests/,fuzz/object.o prog/stand.o prog/packet.o) $(STATIC)
+$(BUILD)/tests/fuzz-object: $(BUILD)/obj/tests/fuzz/object.o \
+		$(filter-out $(addprefix $(BUILD)/obj/tests/prog/,main.o t_%.o),$(PROG_OBJ)) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
 
