@@ -196,13 +196,18 @@ minimise()
 
 	while read -r name; do
 		built "$name" || { echo "skip $name: $(why_not_built)"; continue; }
-		rm -rf "$FUZZ/merged" && mkdir -p "$FUZZ/merged" "$FUZZ/new/$name" "tests/fuzz/corpus-$name"
+		rm -rf "$FUZZ/merged" && mkdir -p "$FUZZ/merged" "$FOUND" "$FUZZ/new/$name" "tests/fuzz/corpus-$name"
 		# Edges alone, not how often: the corpus stays small enough to be read.
 		run_logged "$FUZZ/$name.log" "$FUZZ/$name" -merge=1 -use_counters=0 -max_len=$LONGEST \
+			-artifact_prefix="$FOUND/$name-" \
 			"$FUZZ/merged" "tests/fuzz/corpus-$name" "$FUZZ/new/$name" || {
 			complaint "$FUZZ/$name.log"
 			return 1
 		}
+		if ! compgen -G "$FUZZ/merged/*" >/dev/null; then
+			echo "$name: nothing is left: it fails at once? $(complaint "$FUZZ/$name.log")"
+			return 1
+		fi
 		rm -rf "tests/fuzz/corpus-$name"
 		cp -r "$FUZZ/merged" "tests/fuzz/corpus-$name"
 		echo "$name: $(find "tests/fuzz/corpus-$name" -type f | wc -l) inputs," \

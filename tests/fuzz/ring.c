@@ -19,6 +19,7 @@
 #include <xdplace/ring.h>
 
 #include "cursor.h"
+#include "datagram.h"
 #include "fuzz.h"
 #include "lane.h"
 
@@ -31,6 +32,8 @@ static struct input in;
 static struct xp_cursor *cursors;
 static struct xp_flow *flows;
 static struct xp_early *early;
+static struct xp_rtp *rtp;
+static struct xp_datagram *datagrams;
 static uint32_t *kinds;
 static uint32_t busy; /* lanes, by bit, that another process has */
 static size_t handed; /* areas, at most, that released completions have handed over */
@@ -96,6 +99,12 @@ static const void *map_element(int fd, uint32_t key, size_t *size)
 	case XP_MAP_EARLY:
 		*size = sizeof(*early);
 		return key < c->lanes ? &early[key] : NULL;
+	case XP_MAP_RTP:
+		*size = sizeof(*rtp);
+		return key < c->lanes ? &rtp[key] : NULL;
+	case XP_MAP_DATAGRAM:
+		*size = sizeof(*datagrams);
+		return key < c->lanes ? &datagrams[key] : NULL;
 	}
 	holds(0, "map %d is read", fd);
 	return NULL;
@@ -157,7 +166,7 @@ static void make_config(void)
 	c->hot = 2;
 	c->cold = 16;
 	c->flows = FLOWS;
-	c->early = 1;
+	c->early = c->rtp = c->datagrams = 1;
 	c->window = 16;
 	c->own_areas = shape >> 4 & 7;
 	c->knobs = shape & 0x80 ? XP_KNOB_XSK : 0;
@@ -185,8 +194,12 @@ static void context_open(void)
 	kinds = filled(c->areas * sizeof(*kinds), 32);
 	flows = filled(c->lanes * FLOWS * sizeof(*flows), 64);
 	early = filled(c->lanes * sizeof(*early), 32);
-	for (i = 0; i < c->lanes * FLOWS; i++)
+	rtp = filled(c->lanes * sizeof(*rtp), 32);
+	datagrams = filled(c->lanes * sizeof(*datagrams), 64);
+	for (i = 0; i < c->lanes * FLOWS; i++) {
 		flows[i].early = flows[i].early & 1 ? XP_NONE : flows[i].early % c->lanes;
+		flows[i].block = flows[i].block & 3 ? XP_NONE : flows[i].block % c->lanes;
+	}
 	busy = take8(&in) & 2; /* lane 0 is ours */
 	handed = 0;
 	rest_written = 0;
@@ -203,6 +216,8 @@ static void context_close(void)
 	free(kinds);
 	free(flows);
 	free(early);
+	free(rtp);
+	free(datagrams);
 }
 
 /* ---- what is looked at ---- */
