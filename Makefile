@@ -76,7 +76,6 @@ tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests
 bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench $(PEERS))
 tests: all $(if $(HOST_OBJ),$(BUILD)/tests/host) $(if $(PROG_OBJ),$(BUILD)/tests/prog) $(BUILD)/tests/model \
 	$(NET_TOOLS) $(KERNEL_TOOLS)
-bench-build: all $(if $(BENCH_SRC),$(BUILD)/bench/bench)
 
 $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/xdplace/*.h)
 	@mkdir -p $(@D)
