@@ -85,11 +85,11 @@ static __always_inline void xp_put_stream(struct xp_ctx *ctx, struct xp_cursor *
 					  const struct xp_decision *d)
 {
 	struct xp_job *job = &cur->job;
-	int r, failed;
+	int r;
 
-	failed = xp_put_header(ctx, lane, p->data, 0);
-	if (failed)
-		job->reason = failed;
+	r = xp_put_header(ctx, lane, p->data, 0);
+	if (r)
+		job->reason = r;
 	if (d->give_up || d->jump)
 		xp_make_way(cur, lane, f, d);
 	/* The hole before it is given up: early no more, and told as such it would go missing. */
@@ -108,7 +108,7 @@ static __always_inline void xp_put_stream(struct xp_ctx *ctx, struct xp_cursor *
 	if (r > 0)
 		r = xp_steps(ctx, lane);
 	if (r < 0)
-		job->reason = failed = -r;
+		job->reason = -r;
 	if (job->opcode == XP_EARLY) {
 		f->earlies++;
 		xp_hole_check(cur, lane, f);
@@ -120,7 +120,7 @@ static __always_inline void xp_put_stream(struct xp_ctx *ctx, struct xp_cursor *
 	} else if (job->header != XP_NONE) {
 		/* Nothing was placed: an early FIN, a SYN, or no area. */
 		xp_tell(cur, lane, job->opcode, job->reason);
-	} else if (failed && !job->placed) {
+	} else if (job->reason && !job->placed) {
 		/* Neither its header nor its data, if it has any; nothing else tells of it. */
 		xp_tell(cur, lane, XP_WHOLE, job->reason);
 	}

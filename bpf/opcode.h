@@ -132,9 +132,8 @@ static __always_inline int xp_decide_tcp(const struct xp_flow *f, const struct x
 			return xp_decide_as(d, XP_WHOLE, XP_R_CLOSED);
 		d->length = f->fin - d->offset;
 		d->fin = 0;
-		end = (__s32)(f->fin - f->edge);
 	}
-	if (start > 0 && end > (__s32)window)
+	if (start > 0 && start + (__s32)d->length > (__s32)window)
 		return xp_decide_beyond(f, start, window, d);
 	return xp_decide_as(d, start > 0 ? XP_EARLY : XP_APPEND, XP_R_OK);
 }
