@@ -288,6 +288,8 @@ static enum xp_reason decode_ipv6(struct range *r, struct decoded *d)
 			return XP_R_EXT_HEADERS;
 		if (!has(r, 8))
 			return XP_R_SHORT;
+		if (r->at + 8 > XP_MAX_HEADER)
+			return XP_R_HEADER_LONG;
 		size = (r->frame[r->at + 1] + 1) * 8;
 		if (proto == IPPROTO_AH)
 			size = (r->frame[r->at + 1] + 2) * 4;
