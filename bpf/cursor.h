@@ -66,6 +66,7 @@ struct xp_cursor {
 			     * area: none */
 
 	struct xp_train train; /* what the next packet of the last flow looks like */
+	__u32 found;	       /* handle that the key of the packet in work led to; XP_NONE */
 	__u32 last;	  /* handle of the last packet's flow: the second in a row is a train */
 	__u32 frame_next; /* UMEM offset of the next frame, as cell_next */
 

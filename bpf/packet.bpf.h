@@ -124,10 +124,14 @@ static __always_inline struct xp_flow *xp_plain_flow(struct xp_ctx *ctx, struct 
 	int version = xp_plain_key(data, end, xp_config.protocols, &cur->packet.key);
 	struct xp_flow *f;
 
+	cur->found = XP_NONE;
 	if (!version)
 		return NULL;
 	f = xp_flow_recent(&cur->packet.key, version == 6, lane);
-	if (!f || f->lane != lane)
+	if (!f)
+		return NULL;
+	cur->found = f->handle;
+	if (f->lane != lane)
 		return NULL;
 	if (cur->last == f->handle && version == 4)
 		xp_train_begin(data, end, &cur->train, f->handle);
@@ -150,7 +154,11 @@ static __always_inline int xp_packet_long(struct xp_ctx *ctx, struct xp_cursor *
 		xp_unlock(cur);
 		return xp_pass(-read);
 	}
-	f = xp_flow_recent(&cur->packet.key, cur->packet.v6, lane);
+	/* Plain packets were looked up on the short way already. */
+	if (XP_CTX_SHORT && !read)
+		f = xp_flow_of(cur->found);
+	else
+		f = xp_flow_recent(&cur->packet.key, cur->packet.v6, lane);
 	if (!f)
 		return xp_long_way(ctx, lane, XP_NONE);
 	handle = f->handle;
@@ -175,7 +183,9 @@ static __always_inline int xp_packet_short(struct xp_ctx *ctx, struct xp_cursor 
 {
 	struct xp_flow *f = xp_train_flow(ctx, cur);
 
-	if (!f)
+	if (f)
+		cur->found = f->handle;
+	else
 		f = xp_plain_flow(ctx, cur, lane);
 	if (!f ||
 	    xp_plain_rest(xp_ctx_data(ctx), xp_ctx_end(ctx), f->flags & XP_FLOW_V6, &cur->packet))

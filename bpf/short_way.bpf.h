@@ -120,9 +120,9 @@ static __always_inline void xp_short_header(struct xp_ctx *ctx, const struct xp_
 static __always_inline int xp_short_end(const struct xp_short *s, const struct xp_packet *p,
 					struct xp_flow *f)
 {
+	/* A copy: with the address of a member taken, all of `s` would have to be in memory. */
+	__u32 lane = s->lane;
 	struct xp_counters *counters;
-	__u32 lane =
-		s->lane; /* its address is taken: were it the other's, all of that were memory */
 
 	xp_saw_ack(f, p);
 	xp_touch(s->cur, f, s->lane);
