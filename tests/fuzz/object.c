@@ -21,6 +21,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../random.h"
 #include "../prog/stand.h"
 #include "../runner.h"
 #include "parse.h"
@@ -38,15 +39,12 @@ static uint64_t met[sizeof(struct xp_counters) / sizeof(__u64)]; /* counters of 
 
 static uint32_t random32(void)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state >> 16;
+	return random_next(&state);
 }
 
 static uint32_t below(uint32_t n)
 {
-	return random32() % n;
+	return random_below(&state, n);
 }
 
 static bool one_in(uint32_t n)

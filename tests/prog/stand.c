@@ -6,10 +6,14 @@
 #include <check.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <bpf/bpf.h>
 
 #include "context.h"
 #include "out.h"
@@ -811,4 +815,28 @@ void stand_sleep_ms(unsigned ms)
 	struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
 
 	nanosleep(&time, NULL);
+}
+
+static atomic_bool moving;
+static pthread_t mover;
+
+static void *move_lanes(void *arg)
+{
+	struct xp_port port = {.ifindex = 1, .lanes = 1};
+	uint32_t key = 1;
+
+	while (moving) {
+		port.lane = !port.lane;
+		bpf_map_update_elem(stand.ctx->map[XP_MAP_PORTS], &key, &port, 0);
+	}
+	return NULL;
+}
+
+void stand_move(bool on)
+{
+	moving = on;
+	if (on)
+		ck_assert_int_eq(pthread_create(&mover, NULL, move_lanes, NULL), 0);
+	else
+		pthread_join(mover, NULL);
 }

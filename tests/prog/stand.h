@@ -165,5 +165,7 @@ struct xp_flow stand_flow(const struct packet *p);
 unsigned stand_flows(void);
 void stand_audit(void);
 void stand_sleep_ms(unsigned ms);
+/* While on, a thread moves what arrives between the lanes 0 and 1 all the time. */
+void stand_move(bool on);
 
 #endif

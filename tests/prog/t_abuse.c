@@ -14,21 +14,19 @@
 
 #include "context.h"
 #include "stand.h"
+#include "../random.h"
 #include "suites.h"
 
 static uint64_t state = 362436069521288629ull;
 
 static uint32_t random32(void)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state >> 16;
+	return random_next(&state);
 }
 
 static uint32_t below(uint32_t n)
 {
-	return random32() % n;
+	return random_below(&state, n);
 }
 
 static void open_stand(uint32_t lanes)

@@ -7,7 +7,6 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -877,7 +876,6 @@ END_TEST
 #define SEGMENT 4000
 
 static pthread_barrier_t barrier;
-static atomic_bool running;
 
 struct sender {
 	pthread_t thread;
@@ -919,19 +917,6 @@ static void *sending(void *arg)
 	return NULL;
 }
 
-/* Moves what arrives from lane to lane all the time. */
-static void *moving(void *arg)
-{
-	struct xp_port port = {.ifindex = 1, .lanes = 1};
-	uint32_t key = 1;
-
-	while (running) {
-		port.lane = !port.lane;
-		bpf_map_update_elem(stand.ctx->map[XP_MAP_PORTS], &key, &port, 0);
-	}
-	return NULL;
-}
-
 /*
  * Fragments of one datagram on two CPUs and two lanes at once: each segment comes together in one
  * of them, or is given up (lane_busy) and sent again.
@@ -942,16 +927,14 @@ START_TEST(two_cpus_meet_on_one_datagram)
 	struct packet syn = {.flags = SYN, .seq = 999}, p;
 	struct xdplace_opts opts = stand_opts();
 	uint32_t round, turns, i;
-	pthread_t mover;
 
 	ck_assert(senders != NULL);
 	opts.lanes = 2;
 	open_with(opts, "tap any");
 	stand_feed(0, &syn);
 	stand_drain(0);
-	running = true;
 	pthread_barrier_init(&barrier, NULL, 3);
-	pthread_create(&mover, NULL, moving, NULL);
+	stand_move(true);
 	for (i = 0; i < 2; i++) {
 		senders[i].number = i;
 		pthread_create(&senders[i].thread, NULL, sending, &senders[i]);
@@ -969,8 +952,7 @@ START_TEST(two_cpus_meet_on_one_datagram)
 		}
 		ck_assert_uint_eq(stand_stream(&syn)->next, end);
 	}
-	running = false;
-	pthread_join(mover, NULL);
+	stand_move(false);
 	for (i = 0; i < 2; i++) {
 		pthread_join(senders[i].thread, NULL);
 		stand.frames += senders[i].run;

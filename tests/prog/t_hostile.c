@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "stand.h"
+#include "../random.h"
 #include "suites.h"
 
 static struct frame work;
@@ -19,15 +20,12 @@ static uint64_t state = 88172645463325252ull;
 
 static uint32_t random32(void)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state >> 16;
+	return random_next(&state);
 }
 
 static uint32_t below(uint32_t n)
 {
-	return random32() % n;
+	return random_below(&state, n);
 }
 
 static struct xdplace_opts hostile_opts(void)

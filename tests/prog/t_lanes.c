@@ -180,7 +180,6 @@ struct sender {
 };
 
 static pthread_barrier_t barrier;
-static volatile bool running;
 
 static void send_segment(struct sender *s, uint32_t n)
 {
@@ -208,19 +207,6 @@ static void *sending(void *arg)
 	return NULL;
 }
 
-/* Moves what arrives from lane to lane all the time. */
-static void *moving(void *arg)
-{
-	struct xp_port port = {.ifindex = 1, .lanes = 1};
-	uint32_t key = 1;
-
-	while (running) {
-		port.lane = !port.lane;
-		bpf_map_update_elem(stand.ctx->map[XP_MAP_PORTS], &key, &port, 0);
-	}
-	return NULL;
-}
-
 static void drain_both(void)
 {
 	uint32_t i;
@@ -239,15 +225,13 @@ START_TEST(two_cpus_meet_on_one_flow)
 	struct sender *senders = calloc(2, sizeof(*senders));
 	struct packet syn = {.flags = SYN, .seq = 999, .port = 1}, p;
 	uint32_t block, i, turns;
-	pthread_t mover;
 
 	ck_assert(senders != NULL);
 	open_lanes(2);
 	stand_feed(0, &syn);
 	stand_drain(0);
-	running = true;
 	pthread_barrier_init(&barrier, NULL, 3);
-	pthread_create(&mover, NULL, moving, NULL);
+	stand_move(true);
 	for (i = 0; i < 2; i++) {
 		senders[i].number = i;
 		pthread_create(&senders[i].thread, NULL, sending, &senders[i]);
@@ -265,8 +249,7 @@ START_TEST(two_cpus_meet_on_one_flow)
 		}
 		ck_assert_uint_eq(stand_stream(&syn)->next, end);
 	}
-	running = false;
-	pthread_join(mover, NULL);
+	stand_move(false);
 	for (i = 0; i < 2; i++) {
 		pthread_join(senders[i].thread, NULL);
 		stand.frames += senders[i].run;

@@ -72,18 +72,6 @@ static void on_signal(int number)
 	stop = 1;
 }
 
-static void saw(const void *payload)
-{
-	struct timespec now;
-	uint64_t sent;
-
-	memcpy(&sent, payload, sizeof(sent));
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (shared->samples < PEER_SAMPLES)
-		shared->ns[shared->samples] = now.tv_sec * 1000000000ull + now.tv_nsec - sent;
-	shared->samples++;
-}
-
 /* ---- packets ---- */
 
 /* GRO wants to be told where the headers end; this driver does not. */
@@ -199,7 +187,7 @@ static bool receive(struct rte_mbuf *mbuf)
 	if (packet.proto == IPPROTO_TCP && packet.seq != flow->next)
 		return (int32_t)(packet.seq - flow->next) > 0 && keep(flow, mbuf, packet.seq);
 	if (shared->stamped)
-		saw(rte_pktmbuf_mtod_offset(mbuf, void *, packet.header));
+		peer_saw(shared, rte_pktmbuf_mtod_offset(mbuf, void *, packet.header));
 	advance(flow, packet.len);
 	if (flow->early && flow->early->count)
 		catch_up(flow);

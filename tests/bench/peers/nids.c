@@ -38,24 +38,12 @@ static void on_signal(int number)
 	stop = 1;
 }
 
-static void saw(const void *payload)
-{
-	struct timespec now;
-	uint64_t sent;
-
-	memcpy(&sent, payload, sizeof(sent));
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (shared->samples < PEER_SAMPLES)
-		shared->ns[shared->samples] = now.tv_sec * 1000000000ull + now.tv_nsec - sent;
-	shared->samples++;
-}
-
 static void count(const void *data, int len)
 {
 	if (len <= 0)
 		return;
 	if (shared->stamped)
-		saw(data);
+		peer_saw(shared, data);
 	__atomic_store_n(&shared->bytes, shared->bytes + len, __ATOMIC_RELAXED);
 }
 

@@ -11,6 +11,8 @@
 #define BENCH_PEER_H
 
 #include <stdint.h>
+#include <string.h>
+#include <time.h>
 
 #define PEER_SAMPLES (1u << 16)
 
@@ -22,5 +24,18 @@ struct peer_shared {
 	uint32_t zero;
 	uint32_t ns[PEER_SAMPLES];
 };
+
+/* Payload that begins with the time at which it was sent has come. */
+static inline void peer_saw(struct peer_shared *shared, const void *payload)
+{
+	struct timespec now;
+	uint64_t sent;
+
+	memcpy(&sent, payload, sizeof(sent));
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (shared->samples < PEER_SAMPLES)
+		shared->ns[shared->samples] = now.tv_sec * 1000000000ull + now.tv_nsec - sent;
+	shared->samples++;
+}
 
 #endif
