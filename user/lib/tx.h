@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * tx.h - what the files of the transmit side share: transmit.c (writes, completions), an engine
+ * each in transmit_run.c and transmit_xsk.c, destination.c. Private to the library.
+ *
+ * Entries, destinations and the job lie in memory of tx->tables, which for the engine `run` are
+ * maps of its program and else are plain memory: the same structures and the same arithmetic
+ * (transmit.h) either way.
+ */
+#ifndef XP_TX_H
+#define XP_TX_H
+
+#include <xdplace/transmit.h>
+
+#include "context.h"
+#include "transmit.h"
+
+#define XP_TX_COMPLETIONS 1024u /* writes without a polled completion, at most */
+
+struct xp_tx_ways; /* destination.c: how each destination was found, and what follows changes */
+
+struct xp_tx_engine {
+	enum xdplace_tx_engine id;
+	uint32_t most; /* bytes of a frame, at most */
+	int (*open)(struct xdplace_tx *tx);
+	void (*close)(struct xdplace_tx *tx);
+	/* Can, and will, this interface send? Called for each destination that uses it. */
+	int (*prepare)(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname);
+	/*
+	 * Send what tx->entries and tx->job say, or begin to; xp_tx_complete() once, when it is
+	 * done. `packets`: how many that makes as things are, `frame`: bytes of the longest.
+	 */
+	int (*write)(struct xdplace_tx *tx, uint64_t packets, uint32_t frame);
+	void (*collect)(struct xdplace_tx *tx);		    /* without waiting */
+	int (*wait)(struct xdplace_tx *tx, int timeout_ms); /* until collecting may find more */
+};
+extern const struct xp_tx_engine xp_tx_run, xp_tx_xsk;
+
+struct xdplace_tx {
+	struct xdplace *ctx; /* NULL: memory of its own */
+	struct xdplace_tx_opts opts;
+	const struct xp_tx_engine *engine;
+	void *private; /* the engine's */
+
+	/* The memory: a map's or a file's, so that it can be mapped again. */
+	int memory_fd;
+	bool memory_map; /* it is a BPF map */
+	uint8_t *memory;
+	size_t memory_size; /* that entries may use, but for guards */
+	uint32_t bank_shift;
+	uint32_t guard; /* bytes at the end of each bank that entries must not touch */
+
+	struct xp_tx_destination *destinations;
+	struct xp_tx_entry *entries;
+	struct xp_tx_job *job;
+	struct xp_tx_ways *ways;
+
+	/* The write being laid down: each destination's last entry in it. */
+	uint32_t *last;	   /* entry */
+	uint64_t *written; /* number of the write that `last` is of */
+	uint64_t number;   /* of writes */
+
+	struct xdplace_tx_completion completions[XP_TX_COMPLETIONS];
+	uint32_t completed; /* both run free */
+	uint32_t polled;
+	uint32_t begun; /* writes begun: no more than XP_TX_COMPLETIONS ahead of polled */
+
+	struct xdplace_tx_stats stats;
+};
+
+/* ---- transmit.c ---- */
+
+/* A write is done: the next completion, in the order of writes. */
+void xp_tx_complete(struct xdplace_tx *tx, const struct xdplace_tx_completion *completion);
+/* Bytes of entries that are left, and their first error. */
+void xp_tx_unsent(struct xdplace_tx *tx, size_t count, struct xdplace_tx_completion *completion);
+
+/* ---- destination.c ---- */
+
+int xp_ways_open(struct xdplace_tx *tx);
+void xp_ways_close(struct xdplace_tx *tx);
+bool xp_destination_valid(const struct xdplace_tx *tx, uint32_t destination);
+
+/*
+ * How packets to a destination look from now on. One thread at a time does this for a destination
+ * (destination.c's lock); packets may be made meanwhile, of the face that was.
+ */
+static inline void xp_tx_set_face(struct xp_tx_destination *d, const struct xp_tx_face *face)
+{
+	uint32_t other = !(d->active & 1);
+
+	d->face[other] = *face;
+	__atomic_store_n(&d->active, other, __ATOMIC_RELEASE);
+}
+
+/* The face in use. */
+static inline const struct xp_tx_face *xp_tx_face(const struct xp_tx_destination *d)
+{
+	return &d->face[__atomic_load_n(&d->active, __ATOMIC_ACQUIRE) & 1];
+}
+
+#endif
