@@ -114,6 +114,7 @@ $(BUILD)/tests/prog: $(PROG_OBJ) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs check)
 $(BUILD)/tests/make_captures: tests/net/make_captures.c $(BUILD)/obj/tests/prog/packet.o
+	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests/prog -MMD -MP $< -o $@ $(BUILD)/obj/tests/prog/packet.o
 $(BUILD)/tests/model: $(MODEL_OBJ) $(STATIC)
 	@mkdir -p $(@D)
