@@ -364,7 +364,7 @@ static __always_inline void xp_count_gap(__u32 lane, struct xp_flow *f, __u32 re
 	f->gaps++;
 	/* The other reasons are those of a flow's end, counted there. */
 	if (reason == XP_R_AGED || reason == XP_R_FLUSHED || reason == XP_R_GAP_ACKED ||
-	    reason == XP_R_GAP_WINDOW || reason == XP_R_GAP_DEADLINE)
+	    reason == XP_R_GAP_WINDOW || reason == XP_R_GAP_DEADLINE || reason == XP_R_HOLES_FULL)
 		xp_count_reason(lane, reason);
 }
 

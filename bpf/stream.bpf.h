@@ -126,6 +126,7 @@ __attribute__((noinline)) int xp_drain_step(__u32 lane, __u32 reason, int keep)
 	struct xp_cursor *cur = xp_cursor_at(lane);
 	struct xp_flow *f;
 	struct xp_early *e;
+	__u32 hole, ahead;
 
 	if (!cur)
 		return 0;
@@ -139,7 +140,12 @@ __attribute__((noinline)) int xp_drain_step(__u32 lane, __u32 reason, int keep)
 		return xp_catch_up(cur, lane, f, e);
 	if (keep)
 		return 0;
-	xp_gap(cur, lane, f, e, xp_runs_hole(e, (__u32)f->edge), reason);
+	hole = xp_runs_hole(e, (__u32)f->edge);
+	/* It makes room for the packet in work, which may lie in this very hole. */
+	ahead = cur->job.at - f->edge;
+	if (reason == XP_R_HOLES_FULL && ahead < hole)
+		hole = ahead;
+	xp_gap(cur, lane, f, e, hole, reason);
 	return 1;
 }
 
@@ -313,6 +319,9 @@ static long xp_step_one(__u32 i, struct xp_stepping *stepping)
 	if (cur && !xp_in_hand(&cur->hand))
 		xp_refill(stepping->lane);
 	stepping->result = xp_step(stepping->ctx, stepping->lane);
+	/* One hole too many: the nearest, which has waited longest, is given up (R13). */
+	if (stepping->result == -XP_R_HOLES_FULL)
+		stepping->result = xp_drain_step(stepping->lane, XP_R_HOLES_FULL, 0);
 	return stepping->result <= 0;
 }
 

@@ -112,7 +112,7 @@ enum xp_opcode {
 	X(EARLY_FULL, early_full,                                                                  \
 	  "no block left to remember holes: more flows with loss than "                            \
 	  "`early` allows")                                                                        \
-	X(HOLES_FULL, holes_full, "more than 128 holes in one flow")                               \
+	X(HOLES_FULL, holes_full, "hole given up: more than 128 of them in one flow")              \
 	X(RING_FULL, ring_full, "completion ring full: the consumer is too slow or has stopped")   \
 	X(NO_AREA, no_area, "no free area: the consumer holds them, or the UMEM is too small")     \
 	X(BAD_FREE, bad_free, "user space offered an area that does not exist or is in use")       \

@@ -25,10 +25,12 @@
  *   - The first FIN whose place has no data behind it tells the end. One with data behind it is
  *     forged or damaged and its data count like any other's. A FIN that has been told before is
  *     nothing new.
- *   - A segment is placed in pieces that end with their areas. The piece that finds no area, no
- *     room for a hole or no early block ends the packet: pieces before it stay placed. Where
- *     nothing was placed and the header found no area either (or a gap has told it), a WHOLE
- *     without bytes tells the reason: also of a SYN.
+ *   - A segment is placed in pieces that end with their areas. The piece that finds no area or no
+ *     early block ends the packet: pieces before it stay placed. Where nothing was placed and the
+ *     header found no area either (or a gap has told it), a WHOLE without bytes tells the reason:
+ *     also of a SYN.
+ *   - A piece for which there is one hole too many gives up what is missing at the edge, though
+ *     not beyond itself.
  *  Flows
  *   - RST counts where its number lies in the window; data that it carries count for nothing.
  *   - A SYN starts a new flow unless its number is the one with which the flow began, also where

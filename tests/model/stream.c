@@ -130,7 +130,7 @@ static void gap(struct turn *t, struct model_flow *f, uint64_t bytes, uint8_t re
 	t->m->counters.gap_bytes += bytes;
 	/* Reasons of a flow's end are counted with that. */
 	if (reason == XP_R_AGED || reason == XP_R_FLUSHED || reason == XP_R_GAP_ACKED ||
-	    reason == XP_R_GAP_WINDOW)
+	    reason == XP_R_GAP_WINDOW || reason == XP_R_HOLES_FULL)
 		count_reason(t->m, reason);
 	advance(t->m, f, bytes);
 	new_first_hole(t, f);
@@ -382,6 +382,15 @@ static uint32_t piece(const struct turn *t, uint64_t at, uint64_t to)
 	return n < to - at ? n : to - at;
 }
 
+/* One hole too many: what is missing at the edge goes, up to `at` at most. */
+static void make_room(struct turn *t, uint64_t at)
+{
+	struct model_flow *f = t->f;
+	uint64_t to = f->run[0].start < at ? f->run[0].start : at;
+
+	gap(t, f, to - f->edge, XP_R_HOLES_FULL);
+}
+
 /* The bytes [at, to) of the stream, which begin `data`: XP_R_OK, or why some are missing. */
 static uint8_t place(struct turn *t, uint64_t at, uint64_t to, const uint8_t *data)
 {
@@ -401,8 +410,11 @@ static uint8_t place(struct turn *t, uint64_t at, uint64_t to, const uint8_t *da
 		data += skip - at;
 		at = skip;
 		n = piece(t, at, to);
-		if (at > f->edge && !run_fits(f, at, at + n))
-			return XP_R_HOLES_FULL;
+		if (at > f->edge && !run_fits(f, at, at + n)) {
+			make_room(t, at);
+			n = 0;
+			continue;
+		}
 		if (!hold(t, f, at))
 			return XP_R_NO_AREA;
 		if (at > f->edge)

@@ -606,48 +606,96 @@ START_TEST(holes_128_at_once)
 }
 END_TEST
 
-/* One hole more than a flow can have: said, counted, and its retransmission is taken. [R12] */
-START_TEST(holes_full)
+/* 128 segments of 10 bytes, with 10 bytes missing before each. */
+static void all_holes(uint32_t first)
 {
-	struct want want[WANTS] = {C(EARLY, .reason = XP_R_HOLES_FULL)};
-	struct packet p = segment(20 * 129 - 10, 10);
 	unsigned i;
 
 	open_stream();
-	for (i = 1; i <= 128; i++)
-		run_early(20 * i - 10, 10);
+	for (i = 0; i < 128; i++)
+		run_early(first + 20 * i, 10);
+}
+
+/* One hole more than a flow can have: the nearest is given up for it. [R12 R13] */
+START_TEST(holes_full)
+{
+	struct want want[WANTS] = {C(EARLY, .reason = XP_R_HOLES_FULL, .gap = 10),
+				   C(APPEND, .at = 10, .len = 10, CAUGHT_UP),
+				   C(EARLY, .at = 20 * 129 - 10, .len = 10)};
+	struct want late[WANTS] = {C(REPEAT, .reason = XP_R_REPEATED)};
+	struct packet p = segment(20 * 129 - 10, 10), missed = segment(0, 10);
+	unsigned i;
+
+	all_holes(10);
 	stand_run(0, &p, want);
 	ck_assert_uint_eq(stand_counters().holes_full, 1);
-	for (i = 0; i < 129; i++)
+	ck_assert_uint_eq(stand_flow(&p).gaps, 1);
+	stand_run(0, &missed, late);
+	for (i = 1; i < 129; i++)
 		feed(20 * i, 10);
-	feed(20 * 129 - 10, 10);
-	told_up_to(20 * 129, 0);
+	told_up_to(20 * 129, 10);
+	ck_assert_uint_eq(stand_counters().gap_bytes, 10);
+	stand_audit();
 }
 END_TEST
 
-/* What was refused leaves no area with the flow, nor with the next one to have holes. [R3 R12] */
-START_TEST(holes_full_leaves_no_area_behind)
+/* Data that lie in the nearest hole are not given up with it. [R12 R13] */
+START_TEST(holes_full_spares_what_it_is_for)
 {
-	struct want want[WANTS] = {C(EARLY, .reason = XP_R_HOLES_FULL)};
-	struct packet p = segment(20000, 10), other = {.flags = SYN, .seq = 0, .port = 99};
+	struct want want[WANTS] = {C(EARLY, .reason = XP_R_HOLES_FULL, .gap = 40),
+				   C(APPEND, .at = 40, .len = 10)};
+	struct packet p = segment(40, 10);
+	unsigned i;
+
+	all_holes(100);
+	stand_run(0, &p, want);
+	told_up_to(50, 40);
+	feed(50, 50);
+	for (i = 0; i < 128; i++)
+		feed(110 + 20 * i, 10);
+	told_up_to(110 + 20 * 128 - 10, 40);
+	stand_audit();
+}
+END_TEST
+
+/* A segment over two areas and some runs: one hole is given up, not one for each piece. [R12] */
+START_TEST(holes_full_over_two_areas)
+{
+	struct want want[WANTS] = {C(EARLY, .reason = XP_R_HOLES_FULL, .gap = 1600),
+				   C(APPEND, .at = 1600, .len = 10, CAUGHT_UP),
+				   C(EARLY, .at = 4092, .len = 4),
+				   C(EARLY, .at = 4096, .len = 4),
+				   C(EARLY, .at = 4110, .len = 10),
+				   C(EARLY, .at = 4130, .len = 10),
+				   C(EARLY, .at = 4150, .len = 50)};
+	struct packet p = segment(4092, 108);
+
+	all_holes(1600); /* the last of them at 4140 */
+	stand_run(0, &p, want);
+	told_up_to(1610, 1600);
+	stand_audit();
+}
+END_TEST
+
+/* A stream of which every other segment is missed goes on, and its FIN ends it. [R13] */
+START_TEST(holes_without_end)
+{
+	struct packet fin = segment(20 * 1000, 0);
 	unsigned i;
 
 	open_stream();
-	for (i = 1; i <= 128; i++)
-		run_early(20 * i - 10, 10);
-	stand_run(0, &p, want);
-	for (i = 0; i < 128; i++)
+	for (i = 1; i <= 1000; i++)
+		feed(20 * i - 10, 10);
+	told_up_to(20 * (1000 - 128), 10 * (1000 - 128));
+	ck_assert_uint_eq(stand_counters().holes_full, 1000 - 128);
+	for (i = 1000 - 128; i < 1000; i++)
 		feed(20 * i, 10);
-	told_up_to(20 * 128, 0);
-	stand_audit();
-	stand_feed(0, &other);
-	other.flags = ACK;
-	other.len = 100;
-	other.seq = 20001;
-	stand_feed(0, &other);
-	other.seq = 1;
-	stand_feed(0, &other);
+	fin.flags |= FIN;
+	stand_feed(0, &fin);
 	stand_drain(0);
+	ck_assert(stand_stream(&fin)->ended);
+	ck_assert_uint_eq(stand_stream(&fin)->next, 20 * 1000);
+	ck_assert_uint_eq(stand_stream(&fin)->gaps, 10 * (1000 - 128));
 	stand_audit();
 }
 END_TEST
@@ -905,7 +953,9 @@ Suite *suite_holes(void)
 	tcase_add_test(tc, holes_64_at_once);
 	tcase_add_test(tc, holes_128_at_once);
 	tcase_add_test(tc, holes_full);
-	tcase_add_test(tc, holes_full_leaves_no_area_behind);
+	tcase_add_test(tc, holes_full_spares_what_it_is_for);
+	tcase_add_test(tc, holes_full_over_two_areas);
+	tcase_add_test(tc, holes_without_end);
 	tcase_add_test(tc, gap_over_areas);
 	tcase_add_test(tc, tick_gives_up_only_acknowledged_holes);
 	tcase_add_test(tc, tick_spares_a_hole_just_opened);
