@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include <xdplace/xdplace.h>
 
@@ -22,8 +23,9 @@
 
 /* ---- measure.c: clocks and medians ---- */
 
-double bench_now(void);	   /* seconds, monotonic */
-double bench_waited(void); /* seconds that this thread could not run for others */
+double bench_now(void);		 /* seconds, monotonic */
+double bench_waited(void);	 /* seconds that this thread could not run for others */
+double bench_machine_busy(void); /* seconds of CPU that were not idle, since the start */
 double bench_median(double *samples, size_t count); /* sorts them; NAN if there are none */
 int bench_pin_cpu(int cpu);			    /* this thread, 0 or -errno */
 void bench_real_time(void);	  /* this thread before all others of its CPU, if allowed */
@@ -57,6 +59,17 @@ int bench_report_json(const char *path);
 /* ---- picture.c ---- */
 
 int bench_pictures(const char *directory); /* of what was reported; 0 or -errno */
+
+/* ---- child.c: peers that are programs of their own ---- */
+
+/* PROGRAM beside this one; path has PATH_MAX bytes. False: it is not there, and `why`. */
+bool bench_child_find(const char *program, char *path, char *why, size_t why_size);
+/* On that CPU; what it says goes to the file `say`. The process, or -1 and errno. */
+pid_t bench_child_spawn(char *const argv[], int cpu, int say);
+void bench_child_hurry(pid_t pid); /* before all others of its CPU */
+void bench_child_stop(pid_t pid);
+/* The last line of what it said. */
+void bench_child_last_words(int say, char *why, size_t why_size);
 
 /* ---- packet.c: the frames ---- */
 

@@ -2,6 +2,7 @@
 /*
  * measure.c - clocks, medians, and where a thread runs. Nothing here knows what is measured.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <sched.h>
@@ -37,6 +38,27 @@ double bench_waited(void)
 		waited = 0;
 	fclose(file);
 	return waited / 1e9;
+}
+
+/* All processors' time less what they were idle or not ours; proc(5), /proc/stat. */
+double bench_machine_busy(void)
+{
+	unsigned long long idle, iowait, steal;
+	double busy = 0;
+	unsigned int cpu;
+	char line[512];
+	FILE *file = fopen("/proc/stat", "re");
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		/* Not the sum of all, which has no number. */
+		if (isdigit(line[3]) && sscanf(line, "cpu%u %*u %*u %*u %llu %llu %*u %*u %llu",
+					       &cpu, &idle, &iowait, &steal) == 4)
+			busy += bench_now() -
+				(double)(idle + iowait + steal) / sysconf(_SC_CLK_TCK);
+	fclose(file);
+	return busy;
 }
 
 static int compare(const void *a, const void *b)

@@ -319,10 +319,10 @@ static void run_case(const struct rx_case *what)
 static void measure_idle(void)
 {
 	double start = bench_now();
-	double busy = rx_machine_busy();
+	double busy = bench_machine_busy();
 
 	sleep(1);
-	idle_load = (rx_machine_busy() - busy) / (bench_now() - start);
+	idle_load = (bench_machine_busy() - busy) / (bench_now() - start);
 	if (idle_load > BUSY_LOAD)
 		bench_note(
 			"rx-*: other work took %.2f processors before this began: what depends "

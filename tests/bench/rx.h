@@ -118,6 +118,5 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 int rx_warm(struct rx_run *run, double rate);
 /* The highest rate without loss. *hint: of the round before, 0 for none. */
 int rx_search(struct rx_run *run, double *hint, struct rx_trial *best);
-double rx_machine_busy(void); /* seconds of CPU that were not idle, since the start */
 
 #endif

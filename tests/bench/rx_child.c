@@ -8,10 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,7 +21,6 @@
 #include "peers/peer.h"
 
 #define START_SECONDS 15.0
-#define STOP_SECONDS 3.0
 
 struct rx_child {
 	pid_t pid;
@@ -35,95 +31,7 @@ struct rx_child {
 	char directory[32];
 };
 
-/* ---- processes ---- */
-
-static void become_consumer(void)
-{
-	const struct sched_param param = {0};
-	cpu_set_t set;
-	int null = open("/dev/null", O_RDWR);
-
-	CPU_ZERO(&set);
-	CPU_SET(1, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-	sched_setscheduler(0, SCHED_OTHER, &param);
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-}
-
-/* What it says goes to a file of which the last line becomes its excuse. */
-static pid_t spawn(char *const argv[], int say)
-{
-	pid_t pid = fork();
-
-	if (pid)
-		return pid;
-	become_consumer();
-	dup2(say, STDERR_FILENO);
-	execvp(argv[0], argv);
-	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
-	_exit(127);
-}
-
-/* Once it is there: DPDK does not start if threads of its own have to wait for one another. */
-static void hurry(pid_t pid)
-{
-	const struct sched_param param = {.sched_priority = 10};
-
-	sched_setscheduler(pid, SCHED_FIFO, &param);
-}
-
-static void stop(pid_t pid)
-{
-	double until = bench_now() + STOP_SECONDS;
-
-	if (pid <= 0)
-		return;
-	kill(pid, SIGTERM);
-	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		usleep(1000);
-		if (bench_now() > until)
-			kill(pid, SIGKILL);
-	}
-}
-
-static void last_words(struct rx_system *system, int say)
-{
-	char text[2048];
-	ssize_t len = pread(say, text, sizeof(text) - 1, 0);
-	off_t size = lseek(say, 0, SEEK_END);
-	char *line;
-
-	if (size > (off_t)sizeof(text) - 1)
-		len = pread(say, text, sizeof(text) - 1, size - sizeof(text) + 1);
-	if (len <= 0) {
-		snprintf(system->why, sizeof(system->why), "it said nothing");
-		return;
-	}
-	text[len] = 0;
-	while (len > 0 && text[len - 1] == '\n')
-		text[--len] = 0;
-	line = strrchr(text, '\n');
-	snprintf(system->why, sizeof(system->why), "%.190s", line ? line + 1 : text);
-}
-
-/* Beside this program. */
-static bool find_program(struct rx_system *system, char *path, size_t size)
-{
-	char self[256];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (len < 0)
-		return false;
-	self[len] = 0;
-	snprintf(path, size, "%s/%s", dirname(self), system->program);
-	if (!access(path, X_OK))
-		return true;
-	snprintf(system->why, sizeof(system->why),
-		 "%s was not built: its headers are missing (scripts/dependencies.sh bench)",
-		 system->program);
-	return false;
-}
+/* ---- starting ---- */
 
 static bool ready(struct rx_child *child)
 {
@@ -150,7 +58,7 @@ static struct rx_child *child_new(void)
 
 static void child_free(struct rx_child *child)
 {
-	stop(child->pid);
+	bench_child_stop(child->pid);
 	munmap(child->shared, sizeof(*child->shared));
 	free(child);
 }
@@ -175,13 +83,13 @@ static int start_child(struct rx_system *system, const struct rx_traffic *traffi
 		mmap(NULL, sizeof(*child->shared), PROT_READ | PROT_WRITE, MAP_SHARED, shared, 0);
 	snprintf(memory, sizeof(memory), "%d", shared);
 	snprintf(flows, sizeof(flows), "%u", traffic->flows);
-	if (find_program(system, path, sizeof(path))) {
-		child->pid = spawn(argv, say);
+	if (bench_child_find(system->program, path, system->why, sizeof(system->why))) {
+		child->pid = bench_child_spawn(argv, 1, say);
 		err = ready(child) ? 0 : -EIO;
 		if (err)
-			last_words(system, say);
+			bench_child_last_words(say, system->why, sizeof(system->why));
 		else
-			hurry(child->pid);
+			bench_child_hurry(child->pid);
 	}
 	close(shared);
 	close(say);
@@ -268,19 +176,19 @@ static int start_tcpflow(struct rx_system *system)
 	int say = memfd_create("xpbench-say", MFD_CLOEXEC);
 	int err;
 
-	child->pid = spawn(argv, say);
+	child->pid = bench_child_spawn(argv, 1, say);
 	err = wait_listening(child);
 	if (err)
-		last_words(system, say);
+		bench_child_last_words(say, system->why, sizeof(system->why));
 	else
-		hurry(child->pid);
+		bench_child_hurry(child->pid);
 	close(say);
 	return err;
 }
 
 static void tcpflow_free(struct rx_child *child)
 {
-	stop(child->pid);
+	bench_child_stop(child->pid);
 	child->pid = 0;
 	umount2(child->directory, MNT_DETACH);
 	rmdir(child->directory);

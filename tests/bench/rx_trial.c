@@ -9,7 +9,6 @@
  *
  * A trial runs at one rate. It is good if every byte sent was found in place.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <net/if.h>
@@ -134,27 +133,6 @@ static double consumer_cpu(const struct rx_run *run)
 	if (!run->system->ops->consume || clock_gettime(run->clock, &ts))
 		return 0;
 	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-/* Both processors' time less what they were idle or not ours; proc(5), /proc/stat. */
-double rx_machine_busy(void)
-{
-	unsigned long long idle, iowait, steal;
-	double busy = 0;
-	unsigned int cpu;
-	char line[512];
-	FILE *file = fopen("/proc/stat", "re");
-
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		/* Not the sum of all, which has no number. */
-		if (isdigit(line[3]) && sscanf(line, "cpu%u %*u %*u %*u %llu %llu %*u %*u %llu",
-					       &cpu, &idle, &iowait, &steal) == 4)
-			busy += bench_now() -
-				(double)(idle + iowait + steal) / sysconf(_SC_CLK_TCK);
-	fclose(file);
-	return busy;
 }
 
 /* ---- sending ---- */
@@ -310,7 +288,7 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 	if (err)
 		return err;
 	before = system->ops->bytes(system);
-	busy = rx_machine_busy();
+	busy = bench_machine_busy();
 	cpu = consumer_cpu(run);
 	waited = bench_waited();
 	err = generate(run, packets, rate);
@@ -319,7 +297,7 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 	waited = bench_waited() - waited;
 	done = settle(system, before + g->sent * run->traffic.payload);
 	trial->consumer_s = consumer_cpu(run) - cpu - waited;
-	trial->machine_s = rx_machine_busy() - busy;
+	trial->machine_s = bench_machine_busy() - busy;
 	bytes = system->ops->whole ? system->ops->whole(system) : system->ops->bytes(system);
 	judge(run, bytes - before, done, trial);
 	return 0;
