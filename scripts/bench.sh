@@ -44,6 +44,23 @@ ip addr add 10.77.9.1/30 dev xptap1
 ip link set xptap1 up
 nsenter --net="/proc/$far/ns/net" ip addr add 10.77.9.2/30 dev xptap0
 nsenter --net="/proc/$far/ns/net" ip link set xptap0 up
+# For what is sent: 10.78.1.0/24 is all behind the one neighbour, and nobody has to be asked for it.
+ip link add xptx0 address 02:00:00:00:78:01 type veth peer name xptx1 address 02:00:00:00:78:02 netns $far
+ip addr add 10.78.0.1/30 dev xptx0
+ip link set xptx0 up
+nsenter --net="/proc/$far/ns/net" sh -eu <<'END'
+sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 || true
+ip link set lo up
+ip addr add 10.78.0.2/30 dev xptx1
+ip link set xptx1 up
+ip route add local 10.78.1.0/24 dev lo
+ip neigh replace 10.78.0.1 lladdr 02:00:00:00:78:01 dev xptx1 nud permanent
+ethtool -K xptx1 gro on
+END
+ip neigh replace 10.78.0.2 lladdr 02:00:00:00:78:02 dev xptx0 nud permanent
+ip route add 10.78.1.0/24 via 10.78.0.2
+# The veth would hand on what UDP_SEGMENT made as one long packet that nobody ever cuts.
+ethtool -K xptx0 tx-udp-segmentation off
 export XPBENCH_FAR="/proc/$far/ns/net"
 
 "$build/bench/bench" --report "$build/bench/report.json" "$@"

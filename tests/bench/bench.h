@@ -113,6 +113,7 @@ int bench_placed_drain(struct bench_placed *placed);
 /* ---- main.c ---- */
 
 bool bench_wanted(const char *name); /* is this case asked for? */
+extern const char *bench_only;	     /* only systems whose name contains this; NULL: all */
 
 /* ---- latency: consumers call it with the payload of each packet ---- */
 
@@ -131,6 +132,7 @@ int bench_profile(void);
 int bench_rx(void);	    /* the cases veth-* and rx-* but those: */
 int bench_rx_latency(void); /* rx-latency-* */
 int bench_rx_tap(void);	    /* rx-tap-* */
+int bench_tx(void);	    /* tx-* but those: */
 
 /* ---- reassembler.c: AF_XDP and a consumer that does the same job ---- */
 

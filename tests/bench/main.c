@@ -17,12 +17,11 @@ static const char help[] =
 	"Usage: bench [-r FILE] [-p] [-s SYSTEM] [CASE...]\n"
 	"\n"
 	"Measures the cases whose name contains one of CASE; all of them without any.\n"
-	"As root. Cases veth-* and rx-* want the interfaces xpbench0 and xpbench1: "
-	"scripts/bench.sh makes "
-	"them.\n"
+	"As root. Cases veth-*, rx-* and tx-* want interfaces that scripts/bench.sh makes.\n"
 	"\n"
 	"  -r, --report FILE  write the results there as JSON as well, and pictures beside it\n"
-	"  -s, --system NAME  of the cases rx-* only those systems whose name contains NAME\n"
+	"  -s, --system NAME  of the cases rx-* and tx-* only those systems whose name contains "
+	"NAME\n"
 	"  -p, --profile      tell what a packet's time is made of, by switching stages off\n"
 	"  -h, --help         this\n";
 
@@ -36,7 +35,8 @@ static const struct option options[] = {
 
 static char *const *wanted;
 static bool found; /* a case of such a name */
-static char known[1024];
+static char known[4096];
+const char *bench_only;
 
 bool bench_wanted(const char *name)
 {
@@ -71,6 +71,8 @@ static int measure(bool profile)
 		err = bench_rx_latency();
 	if (!err)
 		err = bench_rx_tap();
+	if (!err)
+		err = bench_tx();
 	rx_stand_close();
 	return err;
 }
@@ -123,7 +125,7 @@ int main(int argc, char **argv)
 			report = optarg;
 			break;
 		case 's':
-			rx_only = optarg;
+			bench_only = optarg;
 			break;
 		case 'p':
 			profile = true;

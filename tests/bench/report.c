@@ -16,12 +16,12 @@
 
 #include "bench.h"
 
-#define MAX_RESULTS 512
+#define MAX_RESULTS 1024
 #define MAX_NOTES 64
 /* Under the first of several. */
 #define TARGET_INDENT                                                                              \
 	"\n                                                                                      " \
-	"                 "
+	"                       "
 
 struct result {
 	const char *name;
@@ -36,7 +36,7 @@ struct result {
 
 /* What to reach, as a multiple of another system's value, in the same case unless it is named. */
 struct target {
-	const char *name; /* begins like this */
+	const char *name; /* with a '-' at its end: of all that begin like this */
 	const char *system;
 	const char *metric;
 	const char *base;
@@ -46,6 +46,7 @@ struct target {
 };
 
 #define NET "net_s_per_gb"
+#define TX "tx-1400-64dest-burst1"
 static const struct target targets[] = {
 	{"program-tcp1514-1flow", "xdplace-nocsum", "ns_per_packet", "copy-floor", 1.4, false,
 	 NULL},
@@ -67,6 +68,12 @@ static const struct target targets[] = {
 	{"rx-reorder-1pct", "xdplace", NET, "xdplace", 1.1, false, "rx-reorder-0pct"},
 	{"rx-reorder-5pct", "xdplace", NET, "xdplace", 1.1, false, "rx-reorder-0pct"},
 	{"rx-tap-iperf3", "xdplace", "gbit_per_s", "pass-only", 0.9, true, NULL},
+	{TX, "run", "mpps", "sendmmsg", 6, true, NULL},
+	{TX, "run", "mpps", "afxdp", 2.5, true, NULL},
+	{TX, "run", "mpps", "udp-gso", 1.5, true, "tx-1400-64dest-burst4"},
+	{TX, "run", "mpps", "udp-gso", 1.5, true, "tx-1400-64dest-burst16"},
+	{TX, "run", "mpps", "udp-gso", 1.5, true, "tx-1400-64dest-burst45"},
+	{TX, "xsk", "mpps", "afxdp", 1, true, NULL},
 };
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))
 
@@ -137,7 +144,10 @@ bool bench_look_up(const char *name, const char *system, const char *metric,
 
 static bool is_about(const struct target *target, const struct result *result)
 {
-	return !strncmp(target->name, result->name, strlen(target->name)) &&
+	size_t len = strlen(target->name);
+
+	return !strncmp(target->name, result->name, len) &&
+	       (target->name[len - 1] == '-' || !result->name[len]) &&
 	       !strcmp(target->system, result->system) && !strcmp(target->metric, result->metric);
 }
 
@@ -180,11 +190,11 @@ static void print_targets(FILE *out, const struct result *result)
 static void print_result(FILE *out, const struct result *result)
 {
 	if (isnan(result->value)) {
-		fprintf(out, "%-27s %-24s %-17s not measured%s%s\n", result->name, result->system,
+		fprintf(out, "%-33s %-24s %-17s not measured%s%s\n", result->name, result->system,
 			result->metric, *result->why ? ": " : "", result->why);
 		return;
 	}
-	fprintf(out, "%-27s %-24s %-17s %9.2f %9.2f %9.2f", result->name, result->system,
+	fprintf(out, "%-33s %-24s %-17s %9.2f %9.2f %9.2f", result->name, result->system,
 		result->metric, result->value, result->min, result->max);
 	print_targets(out, result);
 }
@@ -194,7 +204,7 @@ void bench_report_table(FILE *out)
 	static size_t printed;
 
 	if (!printed && result_count)
-		fprintf(out, "%-27s %-24s %-17s %9s %9s %9s  %s\n", "case", "system", "metric",
+		fprintf(out, "%-33s %-24s %-17s %9s %9s %9s  %s\n", "case", "system", "metric",
 			"median", "min", "max", "target");
 	for (; printed < result_count; printed++) {
 		if (printed && strcmp(results[printed].name, results[printed - 1].name))

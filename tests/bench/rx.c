@@ -225,7 +225,7 @@ static bool takes_part(const struct rx_case *what, const struct rx_system *syste
 	bool nocsum = strstr(system->name, "-nocsum");
 	bool peer = system->program || system->stack;
 
-	if (rx_only && !strstr(system->name, rx_only) && strcmp(system->name, "drop"))
+	if (bench_only && !strstr(system->name, bench_only) && strcmp(system->name, "drop"))
 		return false;
 	return !pointless && (!nocsum || what->nocsum) && (!peer || what->peers);
 }

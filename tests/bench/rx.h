@@ -65,8 +65,7 @@ struct rx_system {
 
 extern struct rx_system rx_systems[];
 extern const size_t rx_system_count;
-extern const char *rx_only; /* only systems whose name contains this; NULL: all */
-extern int rx_xsks;	    /* the map of the program to_socket; and programs */
+extern int rx_xsks; /* the map of the program to_socket; and programs */
 extern int rx_to_socket;
 extern int rx_only_pass;
 

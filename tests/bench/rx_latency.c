@@ -108,7 +108,7 @@ static int measure(struct rx_system *system, enum rx_wait wait)
 
 static bool takes_part(const struct rx_system *system)
 {
-	if ((rx_only && !strstr(system->name, rx_only)) || strstr(system->name, "-nocsum"))
+	if ((bench_only && !strstr(system->name, bench_only)) || strstr(system->name, "-nocsum"))
 		return false;
 	return system->ops->consume || system->program || system->stack;
 }

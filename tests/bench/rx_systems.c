@@ -21,8 +21,6 @@
 #define FLOWS_LEAST 8192u /* there is room for them without asking */
 #define SPARE_FLOWS 1024u
 
-const char *rx_only;
-
 static int attach(int prog)
 {
 	return bpf_xdp_attach(if_nametoindex(RX_RECEIVER), prog, XDP_FLAGS_DRV_MODE, NULL);
