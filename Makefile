@@ -60,7 +60,10 @@ BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard t
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 # Peers are compared with where their libraries are; the report says so of the others.
 PEERS := $(if $(wildcard /usr/include/nids.h),$(BUILD)/bench/peer-libnids) \
-	$(if $(shell $(PKG_CONFIG) --exists libdpdk && echo yes),$(BUILD)/bench/peer-dpdk)
+	$(if $(shell $(PKG_CONFIG) --exists libdpdk && echo yes),$(addprefix $(BUILD)/bench/,peer-dpdk peer-dpdk-tx))
+
+# So with liburing, which is one in the benchmark's own process.
+BENCH_LIBS := -ljson-c -lm -lpthread $(if $(wildcard /usr/include/liburing.h),-luring)
 
 STATIC := $(BUILD)/libxdplace.a
 SHARED := $(BUILD)/libxdplace.so.$(SOVERSION)
@@ -132,12 +135,14 @@ $(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard tests/bench/*.h bpf/*.h i
 $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(BPFTOOL) gen skeleton $< > $@.tmp && mv $@.tmp $@
 $(BUILD)/bench/bench: $(BENCH_SRC) $(wildcard tests/bench/*.h) $(BENCH_BPF) $(STATIC)
-	$(CC) $(ALL_CFLAGS) -I$(BUILD)/bench $(BENCH_SRC) -o $@ $(STATIC) $(LIB_LIBS) -ljson-c -lm -lpthread
+	$(CC) $(ALL_CFLAGS) -I$(BUILD)/bench $(BENCH_SRC) -o $@ $(STATIC) $(LIB_LIBS) $(BENCH_LIBS)
 $(BUILD)/bench/peer-libnids: tests/bench/peers/nids.c tests/bench/peers/peer.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< -o $@ -lnids -lpcap
 # DPDK's headers are the system's: their warnings are not ours.
 $(BUILD)/bench/peer-dpdk: tests/bench/peers/dpdk.c tests/bench/peers/peer.h
+$(BUILD)/bench/peer-dpdk-tx: tests/bench/peers/dpdk_tx.c tests/bench/tx_shared.h
+$(BUILD)/bench/peer-dpdk $(BUILD)/bench/peer-dpdk-tx:
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libdpdk)) \
 		$< -o $@ $(shell $(PKG_CONFIG) --libs libdpdk)

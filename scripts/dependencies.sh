@@ -21,7 +21,7 @@ KERNEL_PACKAGES="
 "
 # Those that `make bench` compares with: it does without what can not be had.
 BENCH_PACKAGES="
-	libnids-dev tcpflow libdpdk-dev
+	libnids-dev tcpflow libdpdk-dev liburing-dev
 "
 for set; do
 	case $set in

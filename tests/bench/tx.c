@@ -66,6 +66,9 @@ struct tx_system tx_systems[] = {
 	{.name = "sendmmsg", .ops = &tx_socket_ops},
 	{.name = "udp-gso", .ops = &tx_socket_ops, .segments = true},
 	{.name = "msg-zerocopy", .ops = &tx_socket_ops, .zero_copy = true},
+	{.name = "io-uring-zc", .ops = &tx_uring_ops},
+	{.name = "afxdp", .ops = &tx_xsk_ops},
+	{.name = "dpdk", .ops = &tx_child_ops, .program = "peer-dpdk-tx"},
 };
 const size_t tx_system_count = sizeof(tx_systems) / sizeof(tx_systems[0]);
 
