@@ -133,6 +133,7 @@ int bench_rx(void);	    /* the cases veth-* and rx-* but those: */
 int bench_rx_latency(void); /* rx-latency-* */
 int bench_rx_tap(void);	    /* rx-tap-* */
 int bench_tx(void);	    /* tx-* but those: */
+int bench_tx_paced(void);   /* tx-paced-* */
 
 /* ---- reassembler.c: AF_XDP and a consumer that does the same job ---- */
 

@@ -73,6 +73,8 @@ static int measure(bool profile)
 		err = bench_rx_tap();
 	if (!err)
 		err = bench_tx();
+	if (!err)
+		err = bench_tx_paced();
 	rx_stand_close();
 	return err;
 }
