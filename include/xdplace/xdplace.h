@@ -55,7 +55,7 @@ struct xdplace_opts {
 	uint32_t rtp;		/* RTP flows at a time, 1 .. 16384, shared out likewise [256] */
 	uint32_t lanes;		/* 1 .. 64 [CPUs] */
 	uint32_t ring;		/* completions per lane, (2), 1024 .. 1048576 [4096] */
-	uint32_t hot;		/* areas in the hot ring, (2), 16 .. 4096 [64] */
+	uint32_t hot;		/* areas the hot ring has room for, (2), 16 .. 4096 [4096] */
 	uint64_t own_size;	/* bytes kept for own areas (R10), at the end of the UMEM [0] */
 	uint32_t protocols;	/* XP_P_* [XP_P_ALL] */
 	uint32_t flow_age_ms;	/* idle flows end after this [300000]; UINT32_MAX: never */

@@ -51,7 +51,6 @@ static int placed_open(struct rx_system *system, const struct rx_traffic *traffi
 		.lanes = 1,
 		.umem_size = umem_for(traffic->flows),
 		.flows = traffic->flows > FLOWS_LEAST ? traffic->flows + SPARE_FLOWS : 0,
-		.hot = 1024, /* what comes back while the consumer naps is still in the cache */
 		.no_checksum = !system->verify,
 	};
 	const struct xdplace_attach_opts attach_opts = {.size = sizeof(attach_opts)};

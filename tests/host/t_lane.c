@@ -200,6 +200,35 @@ START_TEST(release_hot_full_goes_cold)
 }
 END_TEST
 
+/* The program takes one group for each that comes back, of the `ready` in the hot ring. */
+static void go_round(unsigned ready)
+{
+	unsigned i;
+
+	shared.hot_produced = shared.hot_consumed + ready;
+	for (i = 0; i < 64; i++) {
+		produce_areas(0, 4);
+		poll_all();
+		xdplace_lane_release(&lane, 4);
+		shared.hot_consumed = shared.hot_produced - ready;
+	}
+	poll_all();
+}
+
+START_TEST(release_surplus_retires)
+{
+	go_round(0); /* none was left in the ring: none are too many */
+	ck_assert_uint_eq(lane.retire, 0);
+	go_round(HOT - 1);
+	ck_assert_uint_eq(shared.cold_produced, 0);
+	produce_areas(100, 8);
+	poll_all();
+	xdplace_lane_release(&lane, 8);
+	ck_assert_uint_eq(shared.cold_produced, 1); /* one of three; what comes next is hot */
+	check_group(&groups[HOT], 100, 101, 102, 103);
+}
+END_TEST
+
 START_TEST(release_all_areas_fit_one_lane)
 {
 	unsigned i;
@@ -332,6 +361,7 @@ Suite *suite_lane(void)
 	tcase_add_test(tcase, release_gives_only_what_is_flagged);
 	tcase_add_test(tcase, release_rest_waits_in_shared_memory);
 	tcase_add_test(tcase, release_hot_full_goes_cold);
+	tcase_add_test(tcase, release_surplus_retires);
 	tcase_add_test(tcase, release_all_areas_fit_one_lane);
 	tcase_add_test(tcase, release_damaged_rings);
 	tcase_add_test(tcase, release_damaged_completions);

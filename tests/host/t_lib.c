@@ -49,7 +49,7 @@ START_TEST(options_defaults)
 	ck_assert_uint_eq(c.bank_shift, 26);
 	ck_assert_uint_eq(c.banks, 1);
 	ck_assert_uint_eq(c.ring, 4096);
-	ck_assert_uint_eq(c.hot, 16);
+	ck_assert_uint_eq(c.hot, 1024);
 	ck_assert_uint_eq(c.cold, 4096);
 	ck_assert_uint_eq(c.flows, 4096);
 	ck_assert_uint_eq(c.early, 256);

@@ -53,7 +53,7 @@ static const struct cli_option context_list[] = {
 	{"rtp", KEY_RTP, "N", "RTP flows at a time, 1 to 16384 (256)"},
 	{"lanes", KEY_LANES, "N", "receive queues served side by side, 1 to 64 (CPUs)"},
 	{"ring", KEY_RING, "N", "completions of a lane, power of two, 1024 to 1M (4096)"},
-	{"hot", KEY_HOT, "N", "areas reused first, power of two, 16 to 4096 (64)"},
+	{"hot", KEY_HOT, "N", "areas reused first, power of two, 16 to 4096 (4096)"},
 	{"own-size", KEY_OWN_SIZE, "SIZE", "memory kept for own areas (0)"},
 	{"flow-age", KEY_FLOW_AGE, "TIME", "idle connections end after this, or never (300s)"},
 	{"closed-age", KEY_CLOSED_AGE, "TIME", "entries of ended ones are kept so long (5s)"},

@@ -57,7 +57,8 @@ static void next_group(const struct xp_config *config, uint32_t *area, struct xp
 	}
 }
 
-/* The hot ring first, so that a consumer that keeps up never touches the cold pool. */
+#define SEED_HOT 16u /* groups: to begin with, how many it takes will be seen (give.c) */
+
 void xp_areas_seed(struct xdplace *ctx)
 {
 	const struct xp_config *config = &ctx->config;
@@ -70,7 +71,8 @@ void xp_areas_seed(struct xdplace *ctx)
 		hot = ctx->free + (size_t)(i % config->lanes) * (config->hot + config->cold);
 		cold = hot + config->hot;
 		next_group(config, &area, &group);
-		if (!xp_free_offer(hot, config->hot, &lane->hot_produced, &lane->hot_consumed,
+		if (lane->hot_produced >= SEED_HOT ||
+		    !xp_free_offer(hot, config->hot, &lane->hot_produced, &lane->hot_consumed,
 				   &group))
 			xp_free_offer(cold, config->cold, &lane->cold_produced,
 				      &lane->cold_consumed, &group);

@@ -31,13 +31,47 @@ unsigned xp_completion_areas(const struct xp_config *config, const struct xp_com
 	return n;
 }
 
+/*
+ * The fewer areas go round, the nearer the cache that payload is copied into. As many are needed
+ * as the program takes while the consumer is away: if the hot ring runs dry it takes cold ones, and
+ * those come back hot. What it left there every time, over some absences, is too many: an eighth
+ * of these, so that one busy moment is not forgotten at once, retires.
+ */
+#define JUDGE_CATCHES 16u
+#define JUDGE_OFFERS 64u
+
+void xp_give_pause(struct xdplace_lane *lane)
+{
+	if (++lane->catches < JUDGE_CATCHES || lane->offers < JUDGE_OFFERS)
+		return;
+	lane->retire = (lane->least + 7) / 8;
+	lane->least = lane->ctx->config.hot;
+	lane->catches = 0;
+	lane->offers = 0;
+}
+
+/* True if this group goes to the cold pool. */
+static bool retires(struct xdplace_lane *lane)
+{
+	const struct xp_lane *shared = lane->shared;
+	uint32_t ready = shared->hot_produced - xp_ring_load(&shared->hot_consumed);
+
+	lane->offers++;
+	if (ready < lane->least)
+		lane->least = ready;
+	if (!lane->retire)
+		return false;
+	lane->retire--;
+	return true;
+}
+
 static void offer(struct xdplace_lane *lane, const struct xp_free_group *group)
 {
 	const struct xp_config *config = &lane->ctx->config;
 	struct xp_lane *shared = lane->shared;
 
-	if (xp_free_offer(lane->hot, config->hot, &shared->hot_produced, &shared->hot_consumed,
-			  group))
+	if (!retires(lane) && xp_free_offer(lane->hot, config->hot, &shared->hot_produced,
+					    &shared->hot_consumed, group))
 		return;
 	/* Last released is first used as long as the hot ring has room; the rest waits its turn. */
 	if (xp_free_offer(lane->cold, config->cold, &shared->cold_produced, &shared->cold_consumed,

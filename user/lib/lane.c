@@ -39,6 +39,8 @@ int xdplace_lane_poll(struct xdplace_lane *lane, struct xp_completion *completio
 		lane->keep[slot(lane, lane->polled + i)] = 0;
 	}
 	lane->polled += n;
+	if (n < count)
+		xp_give_pause(lane);
 	return n;
 }
 

@@ -29,7 +29,12 @@ struct xdplace_lane {
 	uint32_t consumed;
 	uint32_t polled;
 	uint32_t rest_count; /* entries of shared->rest in use */
-	bool told_full;	     /* that the free rings are full: once is enough */
+	/* Since it was last judged how many areas go round (give.c): */
+	uint32_t least;	  /* groups in the hot ring when there were fewest */
+	uint32_t offers;  /* groups given back */
+	uint32_t catches; /* times that no completion was left */
+	uint32_t retire;  /* groups that are still to go to the cold pool */
+	bool told_full;	  /* that the free rings are full: once is enough */
 	int lock;
 	int64_t next_tick; /* ms */
 	struct ring_buffer *events;
@@ -41,6 +46,9 @@ unsigned xp_completion_areas(const struct xp_config *config, const struct xp_com
 			     uint8_t flags, uint32_t areas[3]);
 /* Give an area to the program. The caller has made sure that it is this consumer's. */
 void xp_give(struct xdplace_lane *lane, uint32_t area);
+
+/* No completion is left to poll: a time to judge how many areas go round. */
+void xp_give_pause(struct xdplace_lane *lane);
 
 /* ---- frames.c ---- */
 

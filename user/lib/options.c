@@ -24,6 +24,7 @@
 #define OWN_SHARE 2
 /* RTP flows at a time, unless said otherwise: six KiB each. */
 #define RTP_FLOWS 256u
+#define MAX_HOT 4096u
 /* How much later than its acknowledgement a segment may be seen: it may be on another CPU. */
 #define ACKED_AGE_MS 100u
 #define XP_DATAGRAM_BYTES 65536u
@@ -168,13 +169,15 @@ static int set_lanes(struct xp_config *config, const struct xdplace_opts *opts)
 
 static int set_rings(struct xp_config *config, const struct xdplace_opts *opts)
 {
-	uint32_t hot = opts->hot ? opts->hot : 64;
+	/* Room for all that may ever go round: how many do is up to the consumer (give.c). */
+	uint32_t most = config->areas < MAX_HOT ? config->areas : MAX_HOT;
+	uint32_t hot = opts->hot ? opts->hot : most;
 	int err;
 
 	config->ring = opts->ring ? opts->ring : 4096;
 	err = check("ring", config->ring, XP_MIN_RING, XP_MAX_RING, true);
 	if (!err)
-		err = check("hot", hot, 16, 4096, true);
+		err = check("hot", hot, 16, MAX_HOT, true);
 	if (err)
 		return err;
 	config->hot = hot / XP_FREE_GROUP;
