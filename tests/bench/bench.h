@@ -93,6 +93,9 @@ size_t bench_frame_of(uint8_t *frame, const struct bench_packet *packet, struct 
 size_t bench_frame(uint8_t *frame, size_t frame_len, size_t payload, uint16_t dport,
 		   struct bench_turn *turn);
 
+/* The sum of words in network byte order (RFC 1071), folded, not complemented. */
+uint16_t bench_checksum(const uint8_t *data, size_t len, uint64_t sum);
+
 /* ---- placed.c: xdplace as one of the systems ---- */
 
 struct bench_placed {

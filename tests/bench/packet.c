@@ -135,3 +135,28 @@ size_t bench_frame(uint8_t *frame, size_t frame_len, size_t payload, uint16_t dp
 	bench_frame_of(frame, &packet, turn);
 	return frame_len;
 }
+
+/* RFC 1071, in four sums that do not wait for each other. */
+uint16_t bench_checksum(const uint8_t *data, size_t len, uint64_t sum)
+{
+	uint64_t part[4] = {sum, 0, 0, 0};
+	uint32_t word[4];
+	uint16_t tail;
+	size_t i;
+
+	for (; len >= sizeof(word); len -= sizeof(word), data += sizeof(word)) {
+		memcpy(word, data, sizeof(word));
+		for (i = 0; i < 4; i++)
+			part[i] += word[i];
+	}
+	sum = part[0] + part[1] + part[2] + part[3];
+	for (i = 0; i < len; i += sizeof(tail)) {
+		tail = 0;
+		memcpy(&tail, data + i, len - i < sizeof(tail) ? 1 : sizeof(tail));
+		sum += tail;
+	}
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}

@@ -137,38 +137,13 @@ static bool parse(const uint8_t *frame, uint32_t len, struct segment *segment)
 	return true;
 }
 
-/* RFC 1071, in four sums that do not wait for each other. */
-static uint16_t checksum(const uint8_t *data, size_t len, uint64_t sum)
-{
-	uint64_t part[4] = {sum, 0, 0, 0};
-	uint32_t word[4];
-	uint16_t tail;
-	size_t i;
-
-	for (; len >= sizeof(word); len -= sizeof(word), data += sizeof(word)) {
-		memcpy(word, data, sizeof(word));
-		for (i = 0; i < 4; i++)
-			part[i] += word[i];
-	}
-	sum = part[0] + part[1] + part[2] + part[3];
-	for (i = 0; i < len; i += sizeof(tail)) {
-		tail = 0;
-		memcpy(&tail, data + i, len - i < sizeof(tail) ? 1 : sizeof(tail));
-		sum += tail;
-	}
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
-}
-
 static bool intact(const struct segment *segment)
 {
 	uint64_t pseudo = htons(segment->proto) + htons(segment->len);
 
 	pseudo += (uint32_t)segment->address;
 	pseudo += segment->address >> 32;
-	return checksum(segment->start, segment->len, pseudo) == 0xffff;
+	return bench_checksum(segment->start, segment->len, pseudo) == 0xffff;
 }
 
 /* The flow of these addresses and ports, or the free entry where it belongs; NULL: table full. */

@@ -41,6 +41,7 @@ struct tx_system {
 	const char *program; /* of a peer: what to execute */
 	bool segments;	     /* leaves a burst to the kernel as one piece: bursts matter to it */
 	bool zero_copy;	     /* of a socket */
+	bool checksum;	     /* of UDP is computed by it */
 	bool broken;	     /* it can not be opened: nothing to be tried again */
 	char why[200];	     /* it was not measured */
 	uint64_t sent;	     /* packets, by the system's own account */
@@ -80,8 +81,13 @@ uint32_t tx_next(struct tx_cursor *cursor, uint8_t **payload);
 /* The next burst, of cursor->traffic.burst packets one after the other. */
 uint32_t tx_next_burst(struct tx_cursor *cursor, uint8_t **payload);
 struct sockaddr_in tx_address(uint32_t destination);
-/* Ethernet, IPv4 and UDP, TX_HEADERS bytes, of a payload of that size. */
+/*
+ * Ethernet, IPv4 and UDP, TX_HEADERS bytes, of a payload of that size; without UDP's checksum,
+ * which IPv4 allows.
+ */
 void tx_header(uint8_t *header, uint32_t destination, uint32_t size);
+/* Of UDP's checksum, all but the payload. */
+uint64_t tx_pseudo_sum(const uint8_t *header, uint32_t size);
 
 /* ---- tx_peer.c ---- */
 

@@ -100,19 +100,6 @@ struct sockaddr_in tx_address(uint32_t destination)
 	};
 }
 
-/* RFC 1071. */
-static uint16_t sum_words(const void *words, size_t count)
-{
-	const uint16_t *word = words;
-	uint32_t sum = 0;
-
-	while (count--)
-		sum += *word++;
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~(sum + (sum >> 16));
-}
-
-/* Without a checksum of UDP, which IPv4 allows and which is the fastest that there is. */
 void tx_header(uint8_t *header, uint32_t destination, uint32_t size)
 {
 	const struct sockaddr_in to = tx_address(destination);
@@ -135,8 +122,18 @@ void tx_header(uint8_t *header, uint32_t destination, uint32_t size)
 
 	memcpy(eth.h_source, near_mac, ETH_ALEN);
 	memcpy(eth.h_dest, far_mac, ETH_ALEN);
-	ip.check = sum_words(&ip, sizeof(ip) / 2);
+	ip.check = ~bench_checksum((const uint8_t *)&ip, sizeof(ip), 0);
 	memcpy(header, &eth, sizeof(eth));
 	memcpy(header + sizeof(eth), &ip, sizeof(ip));
 	memcpy(header + sizeof(eth) + sizeof(ip), &udp, sizeof(udp));
+}
+
+uint64_t tx_pseudo_sum(const uint8_t *header, uint32_t size)
+{
+	const uint32_t ip_addresses = TX_HEADERS - sizeof(struct udphdr) - 2 * sizeof(uint32_t);
+	const uint16_t len = htons(sizeof(struct udphdr) + size);
+
+	/* The length is in the pseudo header as well as in UDP's own. */
+	return (uint64_t)htons(IPPROTO_UDP) + len +
+	       bench_checksum(header + ip_addresses, TX_HEADERS - ip_addresses, 0);
 }

@@ -19,6 +19,7 @@
 
 #define WARM_SECONDS 0.01
 #define TRIAL_SECONDS 0.2
+#define BUSY_SECONDS 1.0
 #define SETTLE_SECONDS 0.02 /* nothing more has come for so long */
 
 #define KSOFTIRQD "ksoftirqd/"
@@ -169,12 +170,26 @@ static int measure(struct tx_system *system, const struct tx_traffic *traffic,
 	return all_reached(system, traffic);
 }
 
+/* A queue is free some time after the socket that had it was closed. */
+static int open_patiently(struct tx_system *system, const struct tx_traffic *traffic)
+{
+	double until = bench_now() + BUSY_SECONDS;
+	int err;
+
+	do {
+		err = system->ops->open(system, traffic);
+		if (err == -EBUSY)
+			usleep(5000);
+	} while (err == -EBUSY && bench_now() < until);
+	return err;
+}
+
 int tx_try(struct tx_system *system, const struct tx_traffic *traffic, struct tx_trial *trial)
 {
 	int err;
 
 	system->sent = 0;
-	err = system->ops->open(system, traffic);
+	err = open_patiently(system, traffic);
 	if (err)
 		return err;
 	err = warm_up(system);

@@ -51,6 +51,8 @@ struct tx_xsk {
 	uint32_t free_count;
 	uint64_t returned; /* frames */
 	struct tx_cursor cursor;
+	bool checksum;
+	uint64_t pseudo[TX_DESTINATIONS_MAX];
 	uint8_t header[TX_DESTINATIONS_MAX][TX_HEADERS];
 };
 
@@ -112,8 +114,11 @@ static int xsk_open(struct tx_system *system, const struct tx_traffic *traffic)
 	xsk->pieces = (len + xsk->frame - 1) / xsk->frame;
 	xsk->per_batch = BATCH / xsk->pieces;
 	tx_begin(&xsk->cursor, traffic);
-	for (i = 0; i < traffic->destinations; i++)
+	xsk->checksum = system->checksum;
+	for (i = 0; i < traffic->destinations; i++) {
 		tx_header(xsk->header[i], i, traffic->size);
+		xsk->pseudo[i] = tx_pseudo_sum(xsk->header[i], traffic->size);
+	}
 	while (xsk->free_count < FRAMES) {
 		xsk->free[xsk->free_count] = (uint64_t)xsk->frame * xsk->free_count;
 		xsk->free_count++;
@@ -150,6 +155,17 @@ static int kick(struct tx_xsk *xsk)
 	return -errno;
 }
 
+/* Zero would mean that there is none (RFC 768). */
+static void write_checksum(struct tx_xsk *xsk, uint32_t destination, uint8_t *frame,
+			   const uint8_t *payload)
+{
+	uint16_t sum = ~bench_checksum(payload, xsk->cursor.traffic.size, xsk->pseudo[destination]);
+
+	if (!sum)
+		sum = 0xffff;
+	memcpy(frame + TX_HEADERS - sizeof(sum), &sum, sizeof(sum));
+}
+
 static void write_packet(struct tx_xsk *xsk, uint32_t at)
 {
 	uint32_t left = xsk->cursor.traffic.size;
@@ -167,6 +183,8 @@ static void write_packet(struct tx_xsk *xsk, uint32_t at)
 		len = left < room ? left : room;
 		if (!i)
 			memcpy(frame, xsk->header[destination], TX_HEADERS);
+		if (!i && xsk->checksum)
+			write_checksum(xsk, destination, frame, payload);
 		memcpy(frame + offset, payload, len);
 		desc->len = offset + len;
 		left -= len;
