@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * picture.c - one picture for each question that the rx cases answer, as SVG.
+ * picture.c - one picture for each question that the rx and tx cases answer, as SVG.
  *
  * In: what was reported. Out: a file of bars beside the report, a bar for each system that was
  * measured with its least and greatest as a line. A question of which nothing was measured has no
@@ -51,7 +51,13 @@ static const struct colour colours[] = {
 	{"dpdk-gro", "#3d5a98"},	  {"libnids", "#8e6bbf"},
 	{"tcpflow", "#d9a441"},		  {"kernel-socket", "#4d4d4d"},
 	{"copy-floor", "#b5b5b5"},	  {"no-xdp", "#b5b5b5"},
-	{"pass-only", "#4d4d4d"},
+	{"pass-only", "#4d4d4d"},	  {"run", "#0b6e4f"},
+	{"run-csum", "#7cc6a4"},	  {"xsk", "#2f9e8f"},
+	{"sendmmsg", "#4d4d4d"},	  {"udp-gso", "#d9a441"},
+	{"udp-gso-best", "#8a6414"},	  {"msg-zerocopy", "#8e6bbf"},
+	{"io-uring-zc", "#b59ad6"},	  {"afxdp", "#c84630"},
+	{"afxdp-csum", "#eba193"},	  {"dpdk", "#3d5a98"},
+	{"sendmmsg-timer", "#4d4d4d"},	  {"so-max-pacing-rate", "#d9a441"},
 };
 #define COLOURS (sizeof(colours) / sizeof(colours[0]))
 
@@ -108,6 +114,37 @@ static const struct picture pictures[] = {
 	{"rx-tap.svg",
 	 "The kernel's own TCP while it is tapped",
 	 {{"Gbit/s, iperf3", false, {{"one stream", "rx-tap-iperf3", "gbit_per_s"}}}}},
+	{"tx-rate.svg",
+	 "Packets sent from one core to a peer that drops",
+	 {{"millions a second, one destination, by bytes of payload",
+	   false,
+	   {{"64", "tx-64-1dest-burst1", "mpps"},
+	    {"512", "tx-512-1dest-burst1", "mpps"},
+	    {"1400", "tx-1400-1dest-burst1", "mpps"},
+	    {"8900", "tx-8900-1dest-burst1", "mpps"}}},
+	  {"millions a second, 256 destinations in turn",
+	   false,
+	   {{"64", "tx-64-256dest-burst1", "mpps"},
+	    {"512", "tx-512-256dest-burst1", "mpps"},
+	    {"1400", "tx-1400-256dest-burst1", "mpps"},
+	    {"8900", "tx-8900-256dest-burst1", "mpps"}}}}},
+	{"tx-turns.svg",
+	 "1400 bytes from one core to 64 destinations, packet by packet in turn",
+	 {{"millions of packets a second",
+	   false,
+	   {{"to a peer that drops", "tx-1400-64dest-burst1", "mpps"},
+	    {"to a peer that receives", "tx-1400-64dest-burst1-received", "mpps"}}},
+	  {"CPU seconds for a gigabyte of payload",
+	   false,
+	   {{"to a peer that drops", "tx-1400-64dest-burst1", "cpu_s_per_gb"},
+	    {"to a peer that receives", "tx-1400-64dest-burst1-received", "cpu_s_per_gb"}}}}},
+	{"tx-paced.svg",
+	 "1,000 paced streams of 2 Mbit/s",
+	 {{"microseconds off between two packets of a stream",
+	   true,
+	   {{"median", "tx-paced-1000x2mbit", "us_median"},
+	    {"99.9 %", "tx-paced-1000x2mbit", "us_p999"}}},
+	  {"CPUs in use", false, {{"", "tx-paced-1000x2mbit", "cpus"}}}}},
 };
 
 /* Where values are in a panel. */

@@ -70,9 +70,7 @@ static const struct target targets[] = {
 	{"rx-tap-iperf3", "xdplace", "gbit_per_s", "pass-only", 0.9, true, NULL},
 	{TX, "run", "mpps", "sendmmsg", 6, true, NULL},
 	{TX, "run", "mpps", "afxdp", 2.5, true, NULL},
-	{TX, "run", "mpps", "udp-gso", 1.5, true, "tx-1400-64dest-burst4"},
-	{TX, "run", "mpps", "udp-gso", 1.5, true, "tx-1400-64dest-burst16"},
-	{TX, "run", "mpps", "udp-gso", 1.5, true, "tx-1400-64dest-burst45"},
+	{TX, "run", "mpps", "udp-gso-best", 1.5, true, NULL},
 	{TX, "xsk", "mpps", "afxdp", 1, true, NULL},
 };
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))

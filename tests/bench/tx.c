@@ -11,7 +11,8 @@
  *
  * All send packet by packet to one destination after the other (burst 1). Only UDP GSO is faster
  * with several for one destination in a row, and is measured so as well: cases of longer bursts
- * are its own, measured in the same rounds as all others.
+ * are its own, measured in the same rounds as all others; the best of them is in the table again
+ * as udp-gso-best.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "tx.h"
 
 #define BURSTS 4u
+#define GSO_BEST "udp-gso-best"
 
 enum metric { MPPS, CPU, LOST, METRICS };
 
@@ -62,6 +64,7 @@ static const struct tx_case cases[] = {
 	RECEIVED(1400, 256, 2), RECEIVED(8900, 256, 2),
 };
 
+/* Systems are without UDP's checksum but for those with -csum: see explain(). */
 struct tx_system tx_systems[] = {
 	{.name = "sendmmsg", .ops = &tx_socket_ops},
 	{.name = "udp-gso", .ops = &tx_socket_ops, .segments = true},
@@ -118,13 +121,39 @@ static void run_round(const struct tx_case *what)
 	}
 }
 
-/* Longer bursts first: the table compares what follows with them. */
+/* The most packets a second that a system that cares about bursts has with any length of them. */
+static void report_best(const struct tx_case *what, size_t system)
+{
+	struct slot *best = &slots[0][system];
+	struct bench_series copy;
+	double most = 0, mpps;
+	size_t i, metric;
+
+	for (i = 0; i < BURSTS; i++) {
+		if (!slots[i][system].asked)
+			return;
+		copy = slots[i][system].series[MPPS];
+		mpps = bench_median(copy.sample, copy.count);
+		if (mpps <= most)
+			continue;
+		most = mpps;
+		best = &slots[i][system];
+	}
+	for (metric = 0; metric < METRICS; metric++)
+		bench_report(what->name[0], GSO_BEST, metrics[metric].name, metrics[metric].unit,
+			     &best->series[metric]);
+}
+
 static void report(const struct tx_case *what)
 {
 	size_t i, metric, system;
 	struct slot *slot;
 
-	for (i = BURSTS; i--;) {
+	/* First what others are compared with. */
+	for (system = 0; system < tx_system_count; system++)
+		if (tx_systems[system].segments)
+			report_best(what, system);
+	for (i = 0; i < BURSTS; i++) {
 		for (metric = 0; metric < METRICS; metric++) {
 			for (system = 0; system < tx_system_count; system++) {
 				slot = &slots[i][system];
@@ -169,6 +198,8 @@ static void explain(void)
 		   "peer's stack on CPU 0, a reader on CPU 1");
 	bench_note("tx-*: mpps counts what arrived; lost is of a million that the sender says it "
 		   "sent");
+	bench_note("tx-*: a veth's kernel sockets leave UDP's checksum to a NIC that there is not: "
+		   "nobody computes it; run, xsk, afxdp and dpdk send without; -csum compute it");
 	bench_note("tx-*: veth with tx-udp-segmentation off: packets of udp-gso are really cut");
 }
 

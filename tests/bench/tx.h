@@ -39,6 +39,7 @@ struct tx_system {
 	const char *name;
 	const struct tx_ops *ops;
 	const char *program; /* of a peer: what to execute */
+	bool xsk_engine;     /* of xdplace; else its engine `run` */
 	bool segments;	     /* leaves a burst to the kernel as one piece: bursts matter to it */
 	bool zero_copy;	     /* of a socket */
 	bool checksum;	     /* of UDP is computed by it */
@@ -51,16 +52,18 @@ struct tx_system {
 	struct tx_uring *uring;
 	struct tx_xsk *xsk;
 	struct tx_child *child;
+	struct tx_xdplace *xdplace;
 	pid_t pid; /* of a peer in a process of its own */
 };
 
 extern struct tx_system tx_systems[];
 extern const size_t tx_system_count;
 
-extern const struct tx_ops tx_socket_ops; /* tx_sockets.c */
-extern const struct tx_ops tx_uring_ops;  /* tx_uring.c */
-extern const struct tx_ops tx_xsk_ops;	  /* tx_xsk.c */
-extern const struct tx_ops tx_child_ops;  /* tx_child.c */
+extern const struct tx_ops tx_socket_ops;  /* tx_sockets.c */
+extern const struct tx_ops tx_uring_ops;   /* tx_uring.c */
+extern const struct tx_ops tx_xsk_ops;	   /* tx_xsk.c */
+extern const struct tx_ops tx_child_ops;   /* tx_child.c */
+extern const struct tx_ops tx_xdplace_ops; /* tx_xdplace.c */
 
 /* ---- tx_data.c: what is sent, in which order ---- */
 
