@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# peers.sh [-w] [REPORT] - what `make bench CASES=rx` measured, as tables for the README.
+# peers.sh [-w] [REPORT] - what `make bench CASES=rx` or CASES=tx measured, as tables for the README.
 #
 # In:  REPORT [build/bench/report.json].
-# Out: Markdown; with -w between the lines "peers: begin" and "peers: end" of README.md instead.
-# Promises: changes nothing but that; a report without rx cases is refused.
+# Out: Markdown; with -w in README.md instead, between the lines "peers: begin" and "peers: end"
+#      what is of rx cases, between "tx: begin" and "tx: end" what is of tx cases.
+# Promises: changes nothing but that; a report without such cases is refused.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,8 +24,12 @@ fail()
 }
 
 [ -r "$report" ] || fail "no $report: sudo make bench CASES=rx"
-jq -e 'any(.[]; .case | startswith("rx-"))' "$report" >/dev/null ||
-	fail "$report has no rx cases: sudo make bench CASES=rx"
+
+# PREFIX: are there cases of it?
+has()
+{
+	jq -e --arg prefix "$1" 'any(.[]; .case | startswith($prefix))' "$report" >/dev/null
+}
 
 # TITLE COLUMN...: a table; a column is LABEL=CASE=METRIC.
 table()
@@ -41,6 +46,7 @@ table()
 		| . as $all
 		| [.[] | select(.case as $c | any($columns[]; .case == $c)) | .system] as $seen
 		| (reduce $seen[] as $s ([]; if index([$s]) then . else . + [$s] end)) as $systems
+		| select($systems != [])
 		| "| \($title) | \([$columns[].label] | join(" | ")) |",
 		  "|---|\([$columns[] | "---"] | join("|"))|",
 		  ($systems[] as $s | "| \($s) | \([$columns[] as $c
@@ -49,16 +55,16 @@ table()
 		  ""' "$report" --args "$@"
 }
 
-# What could not be measured, and why: each reason once.
+# What of the cases PREFIX could not be measured, and why: each reason once.
 excuses()
 {
-	jq -r '[.[] | select((.case | startswith("rx-")) and .value == null)
+	jq -r --arg prefix "$1" '[.[] | select((.case | startswith($prefix)) and .value == null)
 		| {system, case, error}] | unique | group_by([.system, .error])[]
 		| "- \(.[0].system) not measured: \([.[].case] | join(", ")): \(.[0].error)"' "$report"
 }
 
 # How far each aim was: SYSTEM's value as a multiple of what it is compared with.
-aims()
+rx_aims()
 {
 	jq -r '
 		. as $all
@@ -92,7 +98,7 @@ aims()
 		""' "$report"
 }
 
-tables()
+rx_tables()
 {
 	table "highest loss-free rate, Gbit/s of payload" \
 		"TCP, 1 stream=rx-rate-tcp1400-1flow=gbit_per_s" \
@@ -121,17 +127,92 @@ tables()
 		"busy, median=rx-latency-busy=us_median" "busy, 99.9 %=rx-latency-busy=us_p999" \
 		"asleep, median=rx-latency-sleep=us_median" "asleep, 99.9 %=rx-latency-sleep=us_p999"
 	table "iperf3, Gbit/s" "one stream=rx-tap-iperf3=gbit_per_s"
-	aims
-	excuses
+	rx_aims
+	excuses rx-
 }
 
+# The same of what is sent, and what the same engine does with checksums.
+tx_aims()
+{
+	jq -r '
+		. as $all | "tx-1400-64dest-burst1" as $case
+		| def value($s): [$all[] | select(.system == $s and .case == $case
+			and .metric == "mpps")][0].value;
+		def line($s; $b; $f):
+			value($s) as $x | value($b) as $y
+			| select($x != null and $y != null and $y != 0)
+			| ($x / $y * 100 | round / 100) as $r
+			| "| \($s) beside \($b) | \(if $f == 0 then "reported" else "at least \($f) x" end) | \($r) x\(
+				if $r >= $f then "" else " **missed**" end) |";
+		[line("run"; "sendmmsg"; 6), line("run"; "afxdp"; 2.5),
+			line("run"; "udp-gso-best"; 1.5), line("xsk"; "afxdp"; 1),
+			line("run-csum"; "sendmmsg"; 0), line("run-csum"; "afxdp-csum"; 0),
+			line("run-csum"; "udp-gso-best"; 0)]
+		| select(length > 0)
+		| "| 1400 bytes, 64 destinations, packet by packet | wanted | seen |", "|---|---|---|",
+		  .[], ""' "$report"
+}
+
+# What did not arrive though its sender says that it was sent.
+tx_losses()
+{
+	jq -r '[.[] | select((.case | startswith("tx-")) and .metric == "lost" and .value != null)]
+		| map(select(.max > 0)) as $lost
+		| if length == 0 then empty elif ($lost | length) == 0
+		  then "Lost: nothing, in \(length) cases and systems.", ""
+		  else "Lost in \($lost | length) of \(length) cases and systems, of a million packets:", "",
+		  ($lost | group_by(.system)[] | "- \(.[0].system): \([.[]
+			| "\(.case) \(.value | round) (\(.min | round)-\(.max | round))"] | join(", "))"), ""
+		  end' "$report"
+}
+
+# TITLE DESTINATIONS TAIL: millions of packets a second, by size.
+tx_sizes()
+{
+	table "$1" "64 bytes=tx-64-$2dest-burst1$3=mpps" "512=tx-512-$2dest-burst1$3=mpps" \
+		"1400=tx-1400-$2dest-burst1$3=mpps" "8900=tx-8900-$2dest-burst1$3=mpps"
+}
+
+tx_tables()
+{
+	table "1400 bytes to 64 destinations in turn" \
+		"dropping peer, Mpacket/s=tx-1400-64dest-burst1=mpps" \
+		"CPU s/GB=tx-1400-64dest-burst1=cpu_s_per_gb" \
+		"receiving peer, Mpacket/s=tx-1400-64dest-burst1-received=mpps" \
+		"CPU s/GB=tx-1400-64dest-burst1-received=cpu_s_per_gb"
+	table "udp-gso by length of bursts, Mpacket/s" "1=tx-1400-64dest-burst1=mpps" \
+		"4=tx-1400-64dest-burst4=mpps" "16=tx-1400-64dest-burst16=mpps" \
+		"45=tx-1400-64dest-burst45=mpps" | grep -E '^$|^\|[- ]*udp-gso |^\|---'
+	tx_sizes "one destination, dropping peer, Mpacket/s" 1 ""
+	tx_sizes "256 destinations, dropping peer, Mpacket/s" 256 ""
+	tx_sizes "one destination, receiving peer, Mpacket/s" 1 -received
+	tx_sizes "256 destinations, receiving peer, Mpacket/s" 256 -received
+	table "1,000 streams of 2 Mbit/s" "CPUs in use=tx-paced-1000x2mbit=cpus" \
+		"off, median, us=tx-paced-1000x2mbit=us_median" \
+		"off, 99.9 %, us=tx-paced-1000x2mbit=us_p999" \
+		"Gbit/s that arrived=tx-paced-1000x2mbit=gbit_per_s"
+	tx_losses
+	tx_aims
+	excuses tx-
+}
+
+# Parts of the README: its mark, and the cases that it is about.
+parts=()
+has rx- && parts+=("peers rx")
+has tx- && parts+=("tx tx")
+[ "${#parts[@]}" -gt 0 ] || fail "$report has no rx and no tx cases: sudo make bench CASES=rx"
+
 if [ -z "$write" ]; then
-	tables
+	for part in "${parts[@]}"; do "${part#* }_tables"; done
 	exit 0
 fi
-grep -q '^<!-- peers: begin -->$' README.md || fail "README.md has no line <!-- peers: begin -->"
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
-tables >"$new"
-sed -i -e "/^<!-- peers: begin -->\$/r $new" \
-	-e '/^<!-- peers: begin -->$/,/^<!-- peers: end -->$/{/^<!-- peers: /!d}' README.md
+for part in "${parts[@]}"; do
+	mark=${part% *}
+	grep -q "^<!-- $mark: begin -->\$" README.md ||
+		fail "README.md has no line <!-- $mark: begin -->"
+	"${part#* }_tables" >"$new"
+	sed -i -e "/^<!-- $mark: begin -->\$/r $new" \
+		-e "/^<!-- $mark: begin -->\$/,/^<!-- $mark: end -->\$/{/^<!-- $mark: /!d}" README.md
+done
