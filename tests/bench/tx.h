@@ -107,6 +107,36 @@ uint32_t tx_peer_reached(void);
 void tx_peer_forget(void);
 const uint32_t *tx_peer_gaps(uint32_t *count); /* ns */
 
+/* ---- tx_paced.c: streams that are held to a rate ---- */
+
+#define TX_STREAMS 1000u
+#define TX_STREAM_SIZE 1400u				    /* bytes of payload in a packet */
+#define TX_STREAM_RATE 2e6				    /* bits of payload a second */
+#define TX_STREAM_GAP (TX_STREAM_SIZE * 8 / TX_STREAM_RATE) /* seconds */
+#define TX_PACED_METRICS 5u
+
+struct tx_paced {
+	const char *name;
+	double tick; /* seconds from one look at what is due to the next */
+	bool kernel; /* paces: each stream has a socket that is told its rate */
+	int (*open)(struct tx_paced *paced);
+	int (*run)(struct tx_paced *paced, double seconds);
+	void (*close)(struct tx_paced *paced); /* also after open() failed */
+	uint64_t sent;			       /* by the last run */
+	bool failed;
+	char why[200];
+	struct bench_series series[TX_PACED_METRICS];
+};
+
+/* tx_paced_sockets.c */
+int tx_paced_open_sockets(struct tx_paced *paced);
+int tx_paced_run_sockets(struct tx_paced *paced, double seconds);
+void tx_paced_close_sockets(struct tx_paced *paced);
+/* tx_paced_xdplace.c; open() sets paced->tick to the pacer's */
+int tx_paced_open_pacer(struct tx_paced *paced);
+int tx_paced_run_pacer(struct tx_paced *paced, double seconds);
+void tx_paced_close_pacer(struct tx_paced *paced);
+
 /* ---- tx_trial.c ---- */
 
 struct tx_trial {

@@ -15,26 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "tx.h"
 
 #define CASE "tx-paced-1000x2mbit"
-#define STREAMS 1000u
-#define SIZE 1400u
-#define RATE 2e6 /* bits of payload a second, of a stream */
-#define GAP (SIZE * 8 / RATE)
 #define SECONDS 2.0
 #define WARM_SECONDS 0.1
 #define ROUNDS 3u
-#define MESSAGES 256u
-#define FQ "tc qdisc replace dev " TX_NEAR " root fq limit 20000 flow_limit 200"
 
-static const struct tx_traffic traffic = {SIZE, STREAMS, 1};
+static const struct tx_traffic traffic = {TX_STREAM_SIZE, TX_STREAMS, 1};
 
 enum metric { CPUS, MEDIAN, P999, GBIT, LOST, METRICS };
+_Static_assert(METRICS == TX_PACED_METRICS, "a series for each");
 
 static const struct {
 	const char *name;
@@ -45,177 +37,23 @@ static const struct {
 	[LOST] = {"lost", "ppm"},
 };
 
-struct paced {
-	const char *name;
-	double tick; /* seconds from one look at what is due to the next */
-	bool kernel; /* paces: each stream has a socket that is told its rate */
-	int (*open)(struct paced *paced);
-	int (*run)(struct paced *paced, double seconds);
-	void (*close)(struct paced *paced);
-	uint64_t sent;
-	bool failed;
-	char why[200];
-	struct bench_series series[METRICS];
-};
-
-/* ---- sockets ---- */
-
-static int fds[STREAMS]; /* one for all, or one each */
-static uint32_t fd_count;
-
-/* Why a command failed is its last line. */
-static int run_command(struct paced *paced, const char *command)
-{
-	char line[160] = "";
-	FILE *pipe;
-
-	snprintf(line, sizeof(line), "%s 2>&1", command);
-	pipe = popen(line, "re");
-	if (!pipe)
-		return -errno;
-	*line = 0;
-	while (fgets(line, sizeof(line), pipe))
-		line[strcspn(line, "\n")] = 0;
-	if (!pclose(pipe))
-		return 0;
-	snprintf(paced->why, sizeof(paced->why), "%s: %.140s", command, line);
-	return -ENOTSUP;
-}
-
-/* With its headers, as fq counts. */
-static int open_stream(uint32_t stream)
-{
-	const unsigned int rate = (SIZE + TX_HEADERS) / GAP;
-	const struct sockaddr_in to = tx_address(stream);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	fds[fd_count++] = fd;
-	if (setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)) ||
-	    connect(fd, (const void *)&to, sizeof(to)))
-		return -errno;
-	return 0;
-}
-
-static int open_sockets(struct paced *paced)
-{
-	int err = 0;
-
-	if (!paced->kernel) {
-		fds[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		fd_count = fds[0] >= 0;
-		return fd_count ? 0 : -errno;
-	}
-	err = run_command(paced, FQ);
-	while (!err && fd_count < STREAMS)
-		err = open_stream(fd_count);
-	return err;
-}
-
-static void close_sockets(struct paced *paced)
-{
-	struct paced unused;
-
-	while (fd_count)
-		close(fds[--fd_count]);
-	if (paced->kernel)
-		run_command(&unused, "tc qdisc del dev " TX_NEAR " root");
-}
-
-/* Packet `number` of all streams, in the order in which they are due. */
-static void fill(struct mmsghdr *message, struct iovec *piece, struct sockaddr_in *to,
-		 uint64_t number)
-{
-	uint32_t size;
-	uint32_t stream = number % STREAMS;
-
-	*piece = (struct iovec){tx_data(&size) + stream * TX_DATA, SIZE};
-	*to = tx_address(stream);
-	message->msg_hdr = (struct msghdr){
-		.msg_name = to, .msg_namelen = sizeof(*to), .msg_iov = piece, .msg_iovlen = 1};
-}
-
-static int send_together(struct paced *paced, uint32_t count)
-{
-	struct mmsghdr message[MESSAGES];
-	struct iovec piece[MESSAGES];
-	struct sockaddr_in to[MESSAGES];
-	uint32_t i;
-	int done;
-
-	for (i = 0; i < count; i++)
-		fill(&message[i], &piece[i], &to[i], paced->sent + i);
-	done = sendmmsg(fds[0], message, count, 0);
-	if (done < 0)
-		return -errno;
-	paced->sent += done;
-	return 0;
-}
-
-static int send_one(struct paced *paced)
-{
-	uint32_t stream = paced->sent % STREAMS;
-	uint32_t size;
-
-	if (send(fds[stream], tx_data(&size) + stream * TX_DATA, SIZE, 0) < 0)
-		return -errno;
-	paced->sent++;
-	return 0;
-}
-
-static int send_due(struct paced *paced, uint64_t due)
-{
-	uint64_t left;
-	int err = 0;
-
-	while (!err && paced->sent < due) {
-		left = due - paced->sent;
-		err = paced->kernel ? send_one(paced)
-				    : send_together(paced, left < MESSAGES ? left : MESSAGES);
-	}
-	return err;
-}
-
-static void sleep_until(double when)
-{
-	const struct timespec ts = {when, fmod(when, 1) * 1e9};
-
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
-}
-
-static int run_sockets(struct paced *paced, double seconds)
-{
-	double start = bench_now();
-	double when = start;
-	int err = 0;
-
-	paced->sent = 0;
-	while (!err && when < start + seconds) {
-		when += paced->tick;
-		sleep_until(when);
-		err = send_due(paced, (when - start) * STREAMS / GAP);
-	}
-	/* What the kernel holds back for its time. */
-	if (!err && paced->kernel)
-		usleep(paced->tick * 2e6);
-	return err;
-}
-
-/* ---- the case ---- */
-
-static struct paced systems[] = {
+static struct tx_paced systems[] = {
 	{.name = "sendmmsg-timer",
 	 .tick = 0.001,
-	 .open = open_sockets,
-	 .run = run_sockets,
-	 .close = close_sockets},
+	 .open = tx_paced_open_sockets,
+	 .run = tx_paced_run_sockets,
+	 .close = tx_paced_close_sockets},
+	{.name = "sendmmsg-interval",
+	 .tick = TX_STREAM_GAP,
+	 .open = tx_paced_open_sockets,
+	 .run = tx_paced_run_sockets,
+	 .close = tx_paced_close_sockets},
 	{.name = "so-max-pacing-rate",
 	 .tick = 0.02,
 	 .kernel = true,
-	 .open = open_sockets,
-	 .run = run_sockets,
-	 .close = close_sockets},
+	 .open = tx_paced_open_sockets,
+	 .run = tx_paced_run_sockets,
+	 .close = tx_paced_close_sockets},
 };
 #define SYSTEMS (sizeof(systems) / sizeof(systems[0]))
 
@@ -227,7 +65,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int take_gaps(struct paced *paced)
+static int take_gaps(struct tx_paced *paced)
 {
 	uint32_t i, count;
 	const uint32_t *gap = tx_peer_gaps(&count);
@@ -238,7 +76,7 @@ static int take_gaps(struct paced *paced)
 		return -EIO;
 	}
 	for (i = 0; i < count; i++)
-		off[i] = fabs(gap[i] / 1e3 - GAP * 1e6);
+		off[i] = fabs(gap[i] / 1e3 - TX_STREAM_GAP * 1e6);
 	qsort(off, count, sizeof(*off), compare);
 	bench_sample(&paced->series[MEDIAN], off[count / 2]);
 	bench_sample(&paced->series[P999], off[count - 1 - count / 1000]);
@@ -246,7 +84,7 @@ static int take_gaps(struct paced *paced)
 	return 0;
 }
 
-static int measure_open(struct paced *paced)
+static int measure_open(struct tx_paced *paced)
 {
 	uint64_t before = tx_peer_arrived();
 	double start, busy, took, arrived;
@@ -266,12 +104,12 @@ static int measure_open(struct paced *paced)
 	tx_settle(before + paced->sent);
 	arrived = tx_peer_arrived() - before;
 	bench_sample(&paced->series[CPUS], busy / took);
-	bench_sample(&paced->series[GBIT], arrived * SIZE * 8 / took / 1e9);
+	bench_sample(&paced->series[GBIT], arrived * TX_STREAM_SIZE * 8 / took / 1e9);
 	bench_sample(&paced->series[LOST], (1 - arrived / paced->sent) * 1e6);
 	return take_gaps(paced);
 }
 
-static void measure(struct paced *paced)
+static void measure(struct tx_paced *paced)
 {
 	int err = paced->open(paced);
 
@@ -288,7 +126,7 @@ static void measure(struct paced *paced)
 static void report(void)
 {
 	size_t metric;
-	struct paced *paced;
+	struct tx_paced *paced;
 
 	for (metric = 0; metric < METRICS; metric++) {
 		for (paced = systems; paced < systems + SYSTEMS; paced++) {
@@ -305,7 +143,7 @@ static void report(void)
 
 static void run_rounds(void)
 {
-	struct paced *paced;
+	struct tx_paced *paced;
 	unsigned int round;
 
 	for (round = 0; round < ROUNDS; round++)
@@ -316,6 +154,7 @@ static void run_rounds(void)
 
 int bench_tx_paced(void)
 {
+	struct tx_paced *paced;
 	int err;
 
 	if (!bench_wanted(CASE) || !tx_possible(CASE))
@@ -332,6 +171,8 @@ int bench_tx_paced(void)
 	tx_peer_close();
 	tx_data_close();
 	report();
-	bench_note(CASE ": sendmmsg-timer looks every ms at what is due");
+	for (paced = systems; paced < systems + SYSTEMS; paced++)
+		bench_note(CASE ": %s looks every %.1f ms at what is due", paced->name,
+			   paced->tick * 1e3);
 	return 0;
 }
