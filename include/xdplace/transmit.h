@@ -164,8 +164,20 @@ void xdplace_tx_stats(struct xdplace_tx *tx, struct xdplace_tx_stats *stats);
 
 /* ---- pacer (xdplace-pacer(3)) ---- */
 
-struct xdplace_pacer; /* streams with a bit rate each, over one transmitter */
+/*
+ * Streams with a bit rate each, over one transmitter. Time is cut into intervals; what is due of
+ * all streams in an interval goes in one write at its beginning (in several, if it is more than
+ * `entries`). Completions of the transmitter are polled by the pacer; another write of the
+ * program's is sent, but its completion is lost.
+ */
+struct xdplace_pacer;
 
+/*
+ * The interval, unless it is given: a stream of mean packet rate has one packet in it; or it is a
+ * whole part of that time, so that the fastest stream has no more than 8 packets in it and all
+ * streams together no more than 256; or a multiple, if that time is shorter than the least. 500 us
+ * .. 100 ms. It is chosen anew when a stream is opened or closed.
+ */
 struct xdplace_pacer_opts {
 	size_t size;
 	uint32_t interval_us; /* between writes, 500 .. 100000 [from the streams' rates] */
@@ -176,46 +188,64 @@ void xdplace_pacer_close(struct xdplace_pacer *pacer);
 
 struct xdplace_stream_opts {
 	size_t size;
-	uint32_t destination;
-	uint64_t rate;	    /* bits of payload in a second */
-	uint32_t clock;	    /* RTP: ticks in a second, as of the payload's type [90000] */
-	uint32_t timestamp; /* RTP: of the first packet */
-	const void *data;   /* in the transmitter's memory */
-	uint64_t length;    /* bytes; what comes next is given by xdplace_stream_feed() */
-	bool loop;	    /* begin again at `data` */
-	uint32_t unit;	    /* bytes that packets must not divide, 188 say [1] */
+	uint32_t destination; /* no other stream's */
+	uint64_t rate;	      /* bits of payload in a second, up to 10^12 */
+	uint32_t clock;	      /* RTP: ticks in a second, as of the payload's type [90000] */
+	uint32_t timestamp;   /* RTP: of the first packet */
+	const void *data;     /* in the transmitter's memory */
+	uint64_t length;      /* bytes; what comes next is given by xdplace_stream_feed() */
+	bool loop;	      /* begin again at the last piece's beginning when nothing waits */
+	bool marker;	      /* RTP: set the marker in the last packet of each piece */
+	uint32_t unit;	      /* bytes that packets must not divide, 188 say [1] */
 };
-/* Returns the stream's number. It begins with the next interval. */
+/*
+ * Returns the stream's number. It begins with the next interval, and within it after a part of its
+ * packet's time that differs from the other streams'. Packets are as long as the destination takes
+ * them, less what would divide a unit; this is looked at again once a second. Errors: EINVAL a
+ * value out of range, a unit longer than a packet, or no such destination; EBUSY the destination
+ * has a stream; ENOMEM.
+ */
 int xdplace_stream_open(struct xdplace_pacer *pacer, const struct xdplace_stream_opts *opts);
 /*
- * More data behind the present ones, which are finished first: one piece can wait. EAGAIN: one
- * does already.
+ * More data behind the present ones, which are finished first: one piece can wait. Data that lie
+ * directly behind the last piece lengthen it, so a ring needs no waiting; else a piece's last
+ * packet may be short. EAGAIN: one piece waits already.
  */
 int xdplace_stream_feed(struct xdplace_pacer *pacer, uint32_t stream, const void *data,
 			uint64_t length);
+/* What was not sent yet is not sent any more. The destination stays open. ENOENT. */
 int xdplace_stream_close(struct xdplace_pacer *pacer, uint32_t stream);
 
-/* Jitter is of the times at which packets were due and were handed to the driver. */
+/*
+ * Packets, bytes, `refused` and `unsent` are the destination's since the stream was opened. Times
+ * are between that at which a packet was due and the return of the write that it was in.
+ */
 struct xdplace_stream {
-	uint64_t packets;
-	uint64_t bytes;
+	uint64_t packets; /* that drivers took */
+	uint64_t bytes;	  /* of payload in them */
 	uint64_t refused;
-	uint64_t unsent;    /* bytes that could not be sent */
+	uint64_t unsent;    /* bytes that were due and could not be made into packets */
 	uint64_t late;	    /* packets sent more than an interval after they were due */
-	uint64_t starved;   /* intervals in which data were due and none were there */
+	uint64_t starved;   /* intervals without data before more were fed */
 	uint32_t jitter_us; /* mean deviation, as RFC 3550, 6.4.1 */
 	uint32_t max_late_us;
-	uint64_t waiting; /* bytes not sent yet */
-	bool finished;	  /* all data were sent and their write is completed */
-	int error;	  /* of the last write */
+	uint64_t waiting; /* last bytes whose write is not completed: the others may be changed */
+	bool finished;	  /* nothing waits */
+	int error;	  /* 0: the destination can be sent to; or the errno why not, now */
 };
 int xdplace_stream_get(struct xdplace_pacer *pacer, uint32_t stream, struct xdplace_stream *info);
 /*
- * Write what is due: one write for all streams. Returns microseconds until the next is, or
- * -errno of the transmitter; -ENODATA: no stream has anything left.
+ * Write what is due: one write for all streams. Returns microseconds until the next is, 0 if that
+ * is now, or -errno of the transmitter; -ENODATA: no stream has anything left.
+ *
+ * A pacer that was kept from running makes up for it: writes cover two intervals until nothing is
+ * missing. If it is more than a second, all streams go on from where they are, that much later.
  */
 int xdplace_pacer_step(struct xdplace_pacer *pacer);
-/* Step and sleep until all streams have finished, or `stop` (may be NULL) becomes non-zero. */
+/*
+ * Step and sleep until all streams have finished: 0; or until `stop` (may be NULL) is non-zero,
+ * which a signal handler may set: 1.
+ */
 int xdplace_pacer_run(struct xdplace_pacer *pacer, const volatile int *stop);
 uint32_t xdplace_pacer_interval(const struct xdplace_pacer *pacer); /* microseconds */
 

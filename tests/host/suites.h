@@ -18,7 +18,8 @@
 	X(fragment)                                                                                \
 	X(sequence)                                                                                \
 	X(opcode)                                                                                  \
-	X(rtp)
+	X(rtp)                                                                                     \
+	X(pacer)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
