@@ -30,7 +30,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Ibpf -Iuser/lib -I$(BUILD)
-LIB_LIBS := -lxdp -lbpf -lelf -lz
+LIB_LIBS := -lxdp -lbpf -lmnl -lelf -lz
 CLI_LIBS := $(LIB_LIBS) -ljson-c -lpcap -lncurses -ltinfo
 
 SKELETONS := $(patsubst bpf/%.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*.bpf.c))

@@ -9,7 +9,7 @@
 set -u
 
 PACKAGES="
-	clang llvm libclang-rt-14-dev gcc g++ make pkg-config libbpf-dev libxdp-dev bpftool libelf-dev zlib1g-dev
+	clang llvm libclang-rt-14-dev gcc g++ make pkg-config libbpf-dev libxdp-dev libmnl-dev bpftool libelf-dev zlib1g-dev
 	libjson-c-dev libpcap-dev libncurses-dev libssl-dev check
 	iproute2 iputils-ping ethtool procps util-linux nginx-light curl iperf3 socat openssl
 	openssh-client openssh-server jq tcpdump xxd
