@@ -24,7 +24,11 @@ struct xp_tx_engine {
 	uint32_t most; /* bytes of a frame, at most */
 	int (*open)(struct xdplace_tx *tx);
 	void (*close)(struct xdplace_tx *tx);
-	/* Can, and will, this interface send? Called for each destination that uses it. */
+	/*
+	 * Can, and will, this interface send? Called once for each interface that a destination
+	 * uses, and again when it has changed; by the thread that follows changes, too, while
+	 * others write.
+	 */
 	int (*prepare)(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname);
 	/*
 	 * Send what tx->entries and tx->job say, or begin to; xp_tx_complete() once, when it is
