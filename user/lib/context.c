@@ -44,8 +44,7 @@ struct xdplace *xp_context_new(xdplace_log_fn log, void *arg)
 		ctx->event[i] = -1;
 	ctx->prog = ctx->control = ctx->egress = -1;
 	ctx->run_lane = XP_NONE;
-	ctx->log = log;
-	ctx->log_arg = arg;
+	ctx->logger = (struct xp_logger){log, arg};
 	return ctx;
 }
 
@@ -454,7 +453,7 @@ struct xdplace *xdplace_open(const struct xdplace_opts *opts)
 	if (!ctx)
 		return NULL;
 	ctx->made_here = true;
-	xp_libbpf_begin(ctx);
+	xp_libbpf_begin(&ctx->logger);
 	err = make_pinned(ctx, opts);
 	xp_libbpf_end();
 	if (err) {
@@ -480,7 +479,7 @@ struct xdplace *xdplace_open_existing(const char *name, xdplace_log_fn log, void
 
 	if (!ctx)
 		return NULL;
-	xp_libbpf_begin(ctx);
+	xp_libbpf_begin(&ctx->logger);
 	err = is_pinned(name) ? xp_pin_open(ctx, name) : xp_find_open(ctx, name);
 	if (!err)
 		err = xp_context_map(ctx);

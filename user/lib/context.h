@@ -52,6 +52,12 @@ struct xp_layout {
 	uint32_t xsk_per_lane; /* areas of one lane's socket */
 };
 
+/* Where to say things in words: an application's callback, or NULL. */
+struct xp_logger {
+	xdplace_log_fn log;
+	void *arg;
+};
+
 struct xdplace {
 	struct xp_config config;
 	struct xp_layout layout; /* follows from config */
@@ -82,21 +88,20 @@ struct xdplace {
 	void *attached;
 	void (*close_attached)(struct xdplace *ctx);
 
-	xdplace_log_fn log;
-	void *log_arg;
+	struct xp_logger logger;
 };
 
 /* ---- error.c ---- */
 
 /* Set xdplace_error() and errno; returns -err, so that callers can return it. err is positive. */
 int xp_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void xp_log(const struct xdplace *ctx, enum xdplace_log_level level, const char *format, ...)
+void xp_log(const struct xp_logger *logger, enum xdplace_log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /*
- * Between these two, what libbpf says in this thread goes to the context's log; outside it goes
+ * Between these two, what libbpf says in this thread goes to the logger; outside it goes
  * where the application sent it. xp_libbpf_said() is the first warning since xp_libbpf_begin().
  */
-void xp_libbpf_begin(const struct xdplace *ctx);
+void xp_libbpf_begin(const struct xp_logger *logger);
 void xp_libbpf_end(void);
 const char *xp_libbpf_said(void);
 /* " (missing: CAP_BPF, CAP_NET_ADMIN)" for those of `mask` (1 << CAP_*) not in effect, or "". */

@@ -20,7 +20,7 @@
 #include "interface.h"
 #include "xdplace.skel.h"
 
-static __thread const struct xdplace *speaker;
+static __thread const struct xp_logger *speaker;
 
 static int libxdp_says(enum libxdp_print_level level, const char *format, va_list args)
 {
@@ -42,8 +42,8 @@ static int libxdp_says(enum libxdp_print_level level, const char *format, va_lis
 /* Between these two, libxdp and libbpf speak to the context's log instead of stderr. */
 static libxdp_print_fn_t listen(const struct xdplace *ctx)
 {
-	speaker = ctx;
-	xp_libbpf_begin(ctx);
+	speaker = &ctx->logger;
+	xp_libbpf_begin(&ctx->logger);
 	return libxdp_set_print(libxdp_says);
 }
 

@@ -456,7 +456,7 @@ static const struct {
 
 int xdplace_check_kernel(struct xdplace_check *checks, size_t count)
 {
-	static const struct xdplace silent;
+	static const struct xp_logger silent;
 	size_t i, n = sizeof(checks_to_do) / sizeof(checks_to_do[0]);
 
 	xp_libbpf_begin(&silent); /* what fails is told below */

@@ -123,7 +123,7 @@ bool xp_egress_tcx(void)
 /* ---- clsact ---- */
 
 /* libbpf complains of each question that is answered with no. */
-static const struct xdplace silent;
+static const struct xp_logger silent;
 
 /* The priority of the filter, 0: there is none. */
 static uint32_t filter_on(uint32_t ifindex, uint32_t program, uint32_t lanes_id)

@@ -22,7 +22,7 @@
 
 static __thread char error_text[512];
 static __thread char libbpf_text[256];
-static __thread const struct xdplace *libbpf_context;
+static __thread const struct xp_logger *libbpf_logger;
 static libbpf_print_fn_t libbpf_previous;
 
 const char *xdplace_error(void)
@@ -44,21 +44,21 @@ int xp_fail(int err, const char *format, ...)
 	return -err;
 }
 
-void xp_log(const struct xdplace *ctx, enum xdplace_log_level level, const char *format, ...)
+void xp_log(const struct xp_logger *logger, enum xdplace_log_level level, const char *format, ...)
 {
 	char text[512];
 	va_list args;
 
-	if (!ctx->log)
+	if (!logger->log)
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	ctx->log(ctx->log_arg, level, text);
+	logger->log(logger->arg, level, text);
 }
 
 /* A verifier log comes as one message of many lines: only its first line is a warning. */
-static void log_lines(const struct xdplace *ctx, enum xdplace_log_level level, char *text)
+static void log_lines(const struct xp_logger *logger, enum xdplace_log_level level, char *text)
 {
 	char *line, *rest = text;
 
@@ -67,7 +67,7 @@ static void log_lines(const struct xdplace *ctx, enum xdplace_log_level level, c
 			continue;
 		if (level == XDPLACE_LOG_WARN && !libbpf_text[0])
 			snprintf(libbpf_text, sizeof(libbpf_text), "%s", line);
-		ctx->log(ctx->log_arg, level, line);
+		logger->log(logger->arg, level, line);
 		level = XDPLACE_LOG_DEBUG;
 	}
 }
@@ -83,16 +83,16 @@ static int libbpf_print(enum libbpf_print_level level, const char *format, va_li
 		[LIBBPF_INFO] = XDPLACE_LOG_INFO,
 		[LIBBPF_DEBUG] = XDPLACE_LOG_DEBUG,
 	};
-	struct xdplace quiet = {.log = no_log};
+	struct xp_logger quiet = {.log = no_log};
 	char *text;
 
-	if (!libbpf_context)
+	if (!libbpf_logger)
 		return libbpf_previous ? libbpf_previous(level, format, args) : 0;
-	if (level == LIBBPF_DEBUG && !libbpf_context->log)
+	if (level == LIBBPF_DEBUG && !libbpf_logger->log)
 		return 0;
 	if (vasprintf(&text, format, args) < 0)
 		return 0;
-	log_lines(libbpf_context->log ? libbpf_context : &quiet, levels[level], text);
+	log_lines(libbpf_logger->log ? libbpf_logger : &quiet, levels[level], text);
 	free(text);
 	return 0;
 }
@@ -102,18 +102,18 @@ static void libbpf_install(void)
 	libbpf_previous = libbpf_set_print(libbpf_print);
 }
 
-void xp_libbpf_begin(const struct xdplace *ctx)
+void xp_libbpf_begin(const struct xp_logger *logger)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, libbpf_install);
-	libbpf_context = ctx;
+	libbpf_logger = logger;
 	libbpf_text[0] = 0;
 }
 
 void xp_libbpf_end(void)
 {
-	libbpf_context = NULL;
+	libbpf_logger = NULL;
 }
 
 const char *xp_libbpf_said(void)

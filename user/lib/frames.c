@@ -108,12 +108,12 @@ static int open_one(struct xdplace_lane *lane, struct xp_xsk *xsk, bool copy)
 {
 	int err;
 
-	xp_libbpf_begin(lane->ctx);
+	xp_libbpf_begin(&lane->ctx->logger);
 	err = xp_xsk_open(lane->ctx, xsk, copy);
 	xp_libbpf_end();
 	if (err)
 		return err;
-	xp_log(lane->ctx, XDPLACE_LOG_INFO,
+	xp_log(&lane->ctx->logger, XDPLACE_LOG_INFO,
 	       "lane %u: AF_XDP socket on %s queue %u, %s, room for %u frames", lane->index,
 	       xsk->name, xsk->queue, xsk->zero_copy ? "zero-copy" : "copy mode", xsk->chunks);
 	return watch(lane->frames, xsk_socket__fd(xsk->socket));

@@ -80,7 +80,7 @@ static void offer(struct xdplace_lane *lane, const struct xp_free_group *group)
 	if (lane->told_full)
 		return;
 	lane->told_full = true;
-	xp_log(lane->ctx, XDPLACE_LOG_WARN,
+	xp_log(&lane->ctx->logger, XDPLACE_LOG_WARN,
 	       "lane %u: free rings are full, their indexes are damaged; areas are lost until "
 	       "the lane is opened again",
 	       lane->index);

@@ -67,7 +67,7 @@ static int lock_ports(const struct xdplace *ctx)
 	int lock = xp_lock(ctx, LOCK, true);
 
 	if (lock < 0)
-		xp_log(ctx, XDPLACE_LOG_DEBUG, "%s; going on without", xdplace_error());
+		xp_log(&ctx->logger, XDPLACE_LOG_DEBUG, "%s; going on without", xdplace_error());
 	return lock;
 }
 
@@ -139,8 +139,8 @@ static void choose_lanes(struct xdplace *ctx, const struct xp_link *link, enum x
 	port->lanes = queues < all ? queues : all;
 	port->lane = least_used(users, all, port->lanes);
 	if (queues > all)
-		xp_log(ctx, XDPLACE_LOG_INFO, "%s: %u queues share %u lanes", link->name, queues,
-		       all);
+		xp_log(&ctx->logger, XDPLACE_LOG_INFO, "%s: %u queues share %u lanes", link->name,
+		       queues, all);
 }
 
 /* ---- attach ---- */
@@ -156,7 +156,7 @@ static int check_findings(struct xdplace *ctx, const struct xp_link *link,
 			return xp_fail(findings[i].err, "attach to %s in %s mode: %s; %s",
 				       link->name, xp_mode_name(opts->mode), findings[i].say.what,
 				       findings[i].say.remedy);
-		xp_log(ctx, findings[i].say.fatal ? XDPLACE_LOG_WARN : XDPLACE_LOG_INFO,
+		xp_log(&ctx->logger, findings[i].say.fatal ? XDPLACE_LOG_WARN : XDPLACE_LOG_INFO,
 		       "%s: %s; %s", link->name, findings[i].say.what, findings[i].say.remedy);
 	}
 	return 0;
@@ -268,11 +268,11 @@ static void log_attached(struct xdplace *ctx, const struct xp_link *link,
 	enum xdplace_mode mode = asked;
 
 	if (!runs_ours(ctx, port, &mode)) {
-		xp_log(ctx, XDPLACE_LOG_WARN, "%s: the kernel does not show the program attached",
-		       link->name);
+		xp_log(&ctx->logger, XDPLACE_LOG_WARN,
+		       "%s: the kernel does not show the program attached", link->name);
 		return;
 	}
-	xp_log(ctx, mode == asked ? XDPLACE_LOG_INFO : XDPLACE_LOG_WARN,
+	xp_log(&ctx->logger, mode == asked ? XDPLACE_LOG_INFO : XDPLACE_LOG_WARN,
 	       "attached to %s in %s mode, lanes %u to %u", link->name, xp_mode_name(mode),
 	       port->lane, port->lane + port->lanes - 1);
 }

@@ -142,7 +142,7 @@ static uint32_t repair(const struct xdplace_lane *lane, const char *what, uint32
 {
 	if (distance <= size)
 		return mine;
-	xp_log(lane->ctx, XDPLACE_LOG_WARN, "lane %u: index `%s` %u is damaged, set to %u",
+	xp_log(&lane->ctx->logger, XDPLACE_LOG_WARN, "lane %u: index `%s` %u is damaged, set to %u",
 	       lane->index, what, mine, theirs);
 	return theirs;
 }
@@ -216,7 +216,7 @@ static int prepare(struct xdplace_lane *lane)
 	lane->keep = calloc(ctx->config.ring, 1);
 	if (!lane->keep)
 		return xp_fail(ENOMEM, "no memory for lane %u", lane->index);
-	xp_libbpf_begin(ctx);
+	xp_libbpf_begin(&ctx->logger);
 	lane->events = ring_buffer__new(ctx->event[lane->index], no_event, NULL, NULL);
 	err = errno;
 	xp_libbpf_end();
@@ -265,7 +265,7 @@ static int take_over(struct xdplace_lane *lane)
 	if (!n)
 		n = xp_areas_recover(lane);
 	if (n > 0)
-		xp_log(lane->ctx, XDPLACE_LOG_INFO,
+		xp_log(&lane->ctx->logger, XDPLACE_LOG_INFO,
 		       "lane %u: %d areas that a consumer held when it died are offered again",
 		       lane->index, n);
 	return n < 0 ? n : 0;

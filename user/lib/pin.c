@@ -128,7 +128,7 @@ int xp_pin_claim(struct xdplace *ctx, const char *name)
 		return xp_fail(-err, "pin '%s': name too long", name);
 	if (!mkdir(path, 0700)) {
 		if (xp_pins_private())
-			xp_log(ctx, XDPLACE_LOG_WARN,
+			xp_log(&ctx->logger, XDPLACE_LOG_WARN,
 			       "pin '%s' lives in a private mount namespace and ends with it; "
 			       "instead of `ip netns exec NS` use `nsenter --net=/run/netns/NS`",
 			       name);

@@ -75,7 +75,7 @@ int xp_selftest(struct xdplace *ctx, bool frames_xsk)
 	if (err && frames_xsk)
 		return err;
 	if (err)
-		xp_log(ctx, XDPLACE_LOG_WARN, "%s; AF_XDP frames are not possible",
+		xp_log(&ctx->logger, XDPLACE_LOG_WARN, "%s; AF_XDP frames are not possible",
 		       xdplace_error());
 	return ping(ctx);
 }
