@@ -250,8 +250,7 @@ START_TEST(release_damaged_rings)
 {
 	unsigned told = 0;
 
-	ctx.log = count_log;
-	ctx.log_arg = &told;
+	ctx.logger = (struct xp_logger){count_log, &told};
 	shared.hot_consumed = 7;
 	shared.cold_consumed = 7;
 	produce_areas(0, 12);

@@ -106,7 +106,7 @@ static int size_maps(struct xdplace_bpf *skel, const struct xp_config *c)
  * Without CAP_PERFMON the verifier follows what a CPU may do by speculation as well, and gives up
  * on programs of this length, with an error that says nothing of it.
  */
-static int explain_caps(int err)
+int xp_explain_caps(int err)
 {
 	const uint64_t needed = 1ull << CAP_BPF | 1ull << CAP_NET_ADMIN | 1ull << CAP_PERFMON;
 	char caps[96];
@@ -127,7 +127,7 @@ static int explain_load(int err, const struct xp_config *config)
 		return xp_fail(ENOMEM,
 			       "load the BPF programs: no memory; the UMEM alone takes %llu MiB",
 			       (unsigned long long)config->banks << config->bank_shift >> 20);
-	if (explain_caps(err))
+	if (xp_explain_caps(err))
 		return -EPERM;
 	/* What the verifier answers is about the program, not about what was asked for. */
 	if (err == -EINVAL || err == -EACCES || err == -E2BIG || err == -EFAULT)

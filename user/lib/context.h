@@ -177,6 +177,8 @@ uint32_t xp_program_id(int fd);
 struct xdplace *xp_context_new(xdplace_log_fn log, void *arg);
 int xp_context_map(struct xdplace *ctx); /* mmap what is shared */
 int xp_map_id(int fd, uint32_t *id);
+/* Loading failed with `err`: if for want of capabilities, xdplace_error() says so; else 0. */
+int xp_explain_caps(int err);
 int xp_context_config(struct xdplace *ctx); /* reads and checks it: EPROTO another version */
 
 /* ---- lock.c: locks between processes, files below /run/xdplace ---- */

@@ -27,6 +27,7 @@ int xp_link_by_index(uint32_t ifindex, struct xp_link *link);
 
 /* Bits of the netdev family's xdp-features; Debian 12's headers do not have them yet. */
 #define XP_XDP_BASIC 0x01u
+#define XP_XDP_NDO_XMIT 0x04u
 #define XP_XDP_ZEROCOPY 0x08u
 #define XP_XDP_RX_SG 0x20u
 /* -EOPNOTSUPP: the kernel can not tell (before 6.3). */

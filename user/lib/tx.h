@@ -3,7 +3,7 @@
  * tx.h - what the files of the transmit side share: transmit.c (writes, completions), an engine
  * each in transmit_run.c and transmit_xsk.c, destination.c. Private to the library.
  *
- * Entries, destinations and the job lie in memory of tx->tables, which for the engine `run` are
+ * Destinations, entries and the job lie in memory that the engine makes: for `run` these are
  * maps of its program and else are plain memory: the same structures and the same arithmetic
  * (transmit.h) either way.
  */
@@ -19,9 +19,11 @@
 
 struct xp_tx_ways; /* destination.c: how each destination was found, and what follows changes */
 
+/* Without `collect` and `wait`: writes are done when write() returns. */
 struct xp_tx_engine {
 	enum xdplace_tx_engine id;
 	uint32_t most; /* bytes of a frame, at most */
+	/* Makes tx->destinations, entries and job. What failed half-way is closed by close(). */
 	int (*open)(struct xdplace_tx *tx);
 	void (*close)(struct xdplace_tx *tx);
 	/*
@@ -30,6 +32,7 @@ struct xp_tx_engine {
 	 * others write.
 	 */
 	int (*prepare)(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname);
+	int (*busy)(struct xdplace_tx *tx); /* 0: a write may begin; -EAGAIN. May be NULL */
 	/*
 	 * Send what tx->entries and tx->job say, or begin to; xp_tx_complete() once, when it is
 	 * done. `packets`: how many that makes as things are, `frame`: bytes of the longest.
@@ -38,11 +41,12 @@ struct xp_tx_engine {
 	void (*collect)(struct xdplace_tx *tx);		    /* without waiting */
 	int (*wait)(struct xdplace_tx *tx, int timeout_ms); /* until collecting may find more */
 };
-extern const struct xp_tx_engine xp_tx_run, xp_tx_xsk;
+extern const struct xp_tx_engine xp_tx_run;
 
 struct xdplace_tx {
 	struct xdplace *ctx; /* NULL: memory of its own */
 	struct xdplace_tx_opts opts;
+	struct xp_logger logger;
 	const struct xp_tx_engine *engine;
 	void *private; /* the engine's */
 
@@ -59,10 +63,12 @@ struct xdplace_tx {
 	struct xp_tx_job *job;
 	struct xp_tx_ways *ways;
 
-	/* The write being laid down: each destination's last entry in it. */
-	uint32_t *last;	   /* entry */
-	uint64_t *written; /* number of the write that `last` is of */
+	/* The write in work, and each destination's last entry in it. */
+	uint32_t count; /* entries */
+	uint64_t user;
 	uint64_t number;   /* of writes */
+	uint64_t *written; /* number of the write that `last` is of */
+	uint32_t *last;	   /* entry */
 
 	struct xdplace_tx_completion completions[XP_TX_COMPLETIONS];
 	uint32_t completed; /* both run free */
@@ -74,10 +80,10 @@ struct xdplace_tx {
 
 /* ---- transmit.c ---- */
 
-/* A write is done: the next completion, in the order of writes. */
-void xp_tx_complete(struct xdplace_tx *tx, const struct xdplace_tx_completion *completion);
-/* Bytes of entries that are left, and their first error. */
-void xp_tx_unsent(struct xdplace_tx *tx, size_t count, struct xdplace_tx_completion *completion);
+/* The write in work is done; beside what the job says, `refused` packets were given up. */
+void xp_tx_complete(struct xdplace_tx *tx, uint64_t refused);
+/* engine->prepare(); where the engine may be chosen, the first interface decides. */
+int xp_tx_prepare(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname);
 
 /* ---- destination.c ---- */
 

@@ -280,7 +280,7 @@ static int look_devices(struct xp_tx_ways *ways, struct xp_way *w)
 	err = walk_down(ways, w, &device);
 	if (err || device->prepared)
 		return err;
-	err = ways->tx->engine->prepare(ways->tx, device->ifindex, device->nic.name);
+	err = xp_tx_prepare(ways->tx, device->ifindex, device->nic.name);
 	device->prepared = !err;
 	return err;
 }
