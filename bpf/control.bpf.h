@@ -107,7 +107,10 @@ static long xp_rotate_one(__u32 i, __u32 *lane)
 	return 0;
 }
 
-/* Forget the entry that was closed first if it has aged: 1 done, 0 it has not. */
+/*
+ * Forget the entry that was closed first if it has aged: 1 done, 0 it has not. Half a connection
+ * stays, among the last to go: the other half wants to know what it acknowledges.
+ */
 static __always_inline int xp_age_closed(struct xp_cursor *cur)
 {
 	__u32 index = cur->closed.tail - 1;
@@ -115,7 +118,13 @@ static __always_inline int xp_age_closed(struct xp_cursor *cur)
 
 	if (!cur->closed.tail || !f || xp_now() - f->active <= xp_config.closed_ticks)
 		return 0;
-	xp_flow_free(cur, f, index);
+	if (!xp_half_closed(index)) {
+		xp_flow_free(cur, f, index);
+		return 1;
+	}
+	xp_lru_unlink(cur, f);
+	f->active = xp_now();
+	xp_lru_push(cur, &cur->closed, f, index);
 	return 1;
 }
 

@@ -249,12 +249,19 @@ static __always_inline void xp_job_start(struct xp_cursor *cur, struct xp_decisi
 	cur->job.rtp = 0;
 }
 
-/* A new SYN, or another RTP source, on the key of a live flow ends that one (R13). */
+/*
+ * A new SYN, segments of a connection whose SYN was missed, or another RTP source on the key of a
+ * live flow end that one (R13).
+ */
 static __always_inline void xp_end_for_new(struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
 {
-	__u32 index = XP_FLOW_INDEX(f->handle);
+	__u32 index = XP_FLOW_INDEX(f->handle), reason = XP_R_REOPENED;
 
-	xp_flow_end(lane, index, f->flags & XP_FLOW_RTP ? XP_R_NEW_SOURCE : XP_R_REOPENED);
+	if (f->flags & XP_FLOW_RTP)
+		reason = XP_R_NEW_SOURCE;
+	else if (!(cur->packet.tcp_flags & XP_TCP_SYN))
+		reason = XP_R_LOST_SYNC;
+	xp_flow_end(lane, index, reason);
 	xp_flow_free(cur, f, index);
 	cur->job.flow = XP_NONE;
 }
@@ -277,7 +284,8 @@ static __always_inline struct xp_flow *xp_stream_of(struct xp_ctx *ctx, struct x
 			return NULL;
 		}
 	} else {
-		anew = f && xp_starts_anew(f, p);
+		anew = f && (xp_starts_anew(f, p) ||
+			     (xp_config.knobs & XP_KNOB_PICKUP && xp_went_elsewhere(f, p)));
 	}
 	if (f && !anew)
 		return f;

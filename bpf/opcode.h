@@ -62,6 +62,10 @@ struct xp_decision {
 /* Nearer than this an out-of-window segment is a jump, farther it is another stream. */
 #define XP_MAX_JUMP (1 << 30)
 
+/* Larger than the windows that receivers offer: what lies farther behind the edge is no
+ * retransmission, what is acknowledged farther ahead of it is of another connection. */
+#define XP_MAX_BACK (1 << 26)
+
 static __always_inline int xp_decide_as(struct xp_decision *d, __u32 opcode, __u32 reason)
 {
 	d->opcode = opcode;
@@ -100,6 +104,18 @@ static __always_inline int xp_decide_beyond(const struct xp_flow *f, __s32 ahead
 	return xp_decide_as(d, XP_APPEND, XP_R_OK);
 }
 
+/* Nothing of it, up to `end`, is new: a retransmission, or, far behind, another stream. */
+static __always_inline int xp_decide_behind(const struct xp_flow *f, __s32 end,
+					    struct xp_decision *d)
+{
+	if (end >= -XP_MAX_BACK)
+		return xp_decide_as(d, XP_REPEAT, XP_R_REPEATED);
+	d->stray = 1;
+	if (f->strays + 1 < XP_MAX_STRAYS)
+		return xp_decide_as(d, XP_WHOLE, XP_R_OUT_OF_WINDOW);
+	return xp_decide_as(d, XP_TEARDOWN, XP_R_LOST_SYNC);
+}
+
 /*
  * TCP segment of an open or closed flow (never a SYN that starts another one). `window`: bytes
  * that may be placed from the edge on.
@@ -121,7 +137,7 @@ static __always_inline int xp_decide_tcp(const struct xp_flow *f, const struct x
 		return xp_decide_as(d, p->payload ? XP_WHOLE : XP_NODATA, XP_R_CLOSED);
 	}
 	if (end < 0 || (end == 0 && !fin))
-		return xp_decide_as(d, XP_REPEAT, XP_R_REPEATED);
+		return xp_decide_behind(f, end, d);
 	d->skip = start < 0 ? -start : 0;
 	d->offset = f->edge + (start > 0 ? start : 0);
 	d->length = p->payload - d->skip;
@@ -158,6 +174,20 @@ static __always_inline int xp_starts_anew(const struct xp_flow *f, const struct 
 {
 	return f->state != XP_FLOW_EXPECTED && p->proto == IPPROTO_TCP &&
 	       p->tcp_flags & XP_TCP_SYN && !(p->tcp_flags & XP_TCP_RST) && f->isn != p->seq + 1;
+}
+
+/*
+ * The last of a row of segments so far off that they are of another connection, whose SYN was not
+ * seen: they start a new stream, where that may be picked up.
+ */
+static __always_inline int xp_went_elsewhere(const struct xp_flow *f, const struct xp_packet *p)
+{
+	__s32 start = xp_distance(f->next, p->seq);
+
+	if (f->strays + 1 < XP_MAX_STRAYS || f->state != XP_FLOW_OPEN || !p->payload ||
+	    p->proto != IPPROTO_TCP || p->tcp_flags & (XP_TCP_SYN | XP_TCP_RST))
+		return 0;
+	return start >= XP_MAX_JUMP || xp_distance(f->next, p->seq + p->payload) < -XP_MAX_BACK;
 }
 
 /* May this packet set up a flow? (R3, R13) */

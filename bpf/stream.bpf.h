@@ -612,10 +612,38 @@ static __always_inline struct xp_flow *xp_peer_of(struct xp_flow *f)
 	return xp_flow_of(f->peer);
 }
 
+/*
+ * Has `peer` acknowledged sequence number `seq`? It may have ended before us: half of a connection
+ * goes on acknowledging. Its entry may as well be of the connection before ours, with numbers of
+ * that one.
+ */
+static __always_inline int xp_acked_by(const struct xp_flow *peer, __u32 seq)
+{
+	__s32 past;
+
+	if (!peer || !(peer->flags & XP_FLOW_ACKS))
+		return 0;
+	past = xp_distance(seq, peer->ack);
+	if (peer->state == XP_FLOW_CLOSED)
+		return past >= 0 && past <= XP_MAX_BACK;
+	return peer->state == XP_FLOW_OPEN && past >= 0;
+}
+
+/* Has the flow ended by FIN while the opposite direction goes on? */
+__attribute__((noinline)) int xp_half_closed(__u32 index)
+{
+	struct xp_flow *f = xp_flow_at(index), *peer;
+
+	if (!f || f->state != XP_FLOW_CLOSED || !(f->flags & XP_FLOW_FIN))
+		return 0;
+	peer = xp_peer_of(f);
+	return peer && peer->state == XP_FLOW_OPEN;
+}
+
 /* Has the receiver acknowledged the whole first hole? */
 __attribute__((noinline)) int xp_hole_acked(__u32 index)
 {
-	struct xp_flow *f = xp_flow_at(index), *peer;
+	struct xp_flow *f = xp_flow_at(index);
 	struct xp_early *e;
 	__u32 hole;
 
@@ -625,10 +653,7 @@ __attribute__((noinline)) int xp_hole_acked(__u32 index)
 	if (!e)
 		return 0;
 	hole = xp_runs_hole(e, (__u32)f->edge);
-	peer = xp_peer_of(f);
-	if (!hole || !peer || peer->state != XP_FLOW_OPEN || !(peer->flags & XP_FLOW_ACKS))
-		return 0;
-	return xp_distance(f->next + hole, peer->ack) >= 0;
+	return hole && xp_acked_by(xp_peer_of(f), f->next + hole);
 }
 
 /* After an early segment: a hole that was acknowledged long enough ago is given up. */

@@ -8,7 +8,7 @@
  *
  * Holds: a decision names one op-code and places within the window and within the payload; no byte
  * is placed twice, none under a sequence number that is not its own, none behind the FIN; what lies
- * in the window is placed, all of it, unless 128 holes are there already; a repetition is one.
+ * in the window is placed, all of it, however many holes there are; a repetition is one.
  */
 #include "fuzz.h"
 #include "opcode.h"
@@ -22,8 +22,7 @@ static struct xp_flow flow;
 static struct xp_early early;
 static uint32_t window_areas;
 static uint8_t map[LAST_EDGE + REACH];
-static uint32_t touched;   /* bytes of the map that may be set */
-static uint8_t full_block; /* a run was refused: a byte may be missing now */
+static uint32_t touched; /* bytes of the map that may be set */
 
 static uint32_t window(void)
 {
@@ -53,6 +52,15 @@ static void catch_up(void)
 static void give_up_one(void)
 {
 	move_edge(xp_runs_hole(&early, (uint32_t)flow.edge));
+	catch_up();
+}
+
+/* Of too many holes the nearest goes, up to what it goes for. */
+static void make_room(uint32_t at)
+{
+	uint32_t hole = xp_runs_hole(&early, (uint32_t)flow.edge), ahead = at - (uint32_t)flow.edge;
+
+	move_edge(ahead < hole ? ahead : hole);
 	catch_up();
 }
 
@@ -100,8 +108,8 @@ static void place(const struct xp_packet *p, const struct xp_decision *d)
 		if (past - at > AREA - (at & (AREA - 1)))
 			past = at + AREA - (at & (AREA - 1));
 		if (at != (uint32_t)flow.edge && xp_runs_add(&early, at, past)) {
-			full_block = 1;
-			return;
+			make_room(at);
+			continue;
 		}
 		place_piece(p, d, at, past);
 		if (at == (uint32_t)flow.edge) {
@@ -165,6 +173,8 @@ static void check_others(const struct xp_packet *p, uint8_t opcode)
 
 	holds(xp_eligible(p, 0) == (syn && !rst), "flags %x", p->tcp_flags);
 	holds(!xp_eligible(p, 1) == (rst || (!syn && !p->payload)), "flags %x", p->tcp_flags);
+	holds(!xp_went_elsewhere(&flow, p) || (!syn && !rst && p->payload), "flags %x",
+	      p->tcp_flags);
 	holds(!xp_starts_anew(&flow, p) || (syn && !rst && p->seq + 1 != flow.isn), "flags %x",
 	      p->tcp_flags);
 	holds(!xp_decide(&flow, &datagram, window(), &d), "no decision");
@@ -199,7 +209,7 @@ static void carry_out(const struct xp_packet *p, const struct xp_decision *d)
 static void segment(const struct xp_packet *p, int32_t start)
 {
 	uint64_t edge = flow.edge;
-	uint32_t in_window = start + (int64_t)p->payload <= window() && start > -(1 << 30);
+	uint32_t in_window = start + (int64_t)p->payload <= window() && start > -(1 << 25);
 	struct xp_decision d = {0};
 	int open = flow.state == XP_FLOW_OPEN;
 
@@ -207,13 +217,13 @@ static void segment(const struct xp_packet *p, int32_t start)
 	check_decision(p, &d, start);
 	if (d.opcode != XP_NODATA)
 		flow.strays = d.stray && !d.jump ? flow.strays + 1 : 0;
-	holds(flow.strays < XP_MAX_STRAYS, "%u strays", flow.strays);
-	full_block = 0;
+	holds(flow.strays < XP_MAX_STRAYS || !open || d.opcode == XP_TEARDOWN, "%u strays",
+	      flow.strays);
 	if (d.opcode == XP_APPEND || d.opcode == XP_EARLY)
 		carry_out(p, &d);
 	else if (d.opcode == XP_TEARDOWN)
 		flow.state = XP_FLOW_CLOSED;
-	if (open && in_window && !(p->tcp_flags & XP_TCP_RST) && !full_block)
+	if (open && in_window && !(p->tcp_flags & XP_TCP_RST))
 		check_arrived(p, edge, start);
 }
 

@@ -147,10 +147,25 @@ static const struct row rows[] = {
 	 .reason = XP_R_REPEATED},
 	{.name = "far behind",
 	 .flags = ACK,
-	 .seq = NEXT - 0x40000000,
+	 .seq = NEXT - (1 << 26) - 10,
 	 .payload = 10,
 	 .opcode = XP_REPEAT,
 	 .reason = XP_R_REPEATED},
+	{.name = "too far behind",
+	 .flags = ACK,
+	 .seq = NEXT - (1 << 26) - 11,
+	 .payload = 10,
+	 .opcode = XP_WHOLE,
+	 .reason = XP_R_OUT_OF_WINDOW,
+	 .stray = 1},
+	{.name = "too far behind, the third",
+	 .strays = 2,
+	 .flags = ACK,
+	 .seq = NEXT - 0x40000000,
+	 .payload = 10,
+	 .opcode = XP_TEARDOWN,
+	 .reason = XP_R_LOST_SYNC,
+	 .stray = 1},
 	{.name = "partly old",
 	 .flags = ACK,
 	 .seq = NEXT - 4,
@@ -382,6 +397,34 @@ START_TEST(which_syn_starts_anew)
 }
 END_TEST
 
+/* R13: a third segment in a row from elsewhere. */
+START_TEST(which_segment_is_of_another_stream)
+{
+	struct xp_flow f = {.state = XP_FLOW_OPEN, .next = NEXT, .strays = 2};
+	struct xp_packet p = {.proto = IPPROTO_TCP, .tcp_flags = ACK, .payload = 10};
+
+	p.seq = NEXT + (1 << 30);
+	ck_assert(xp_went_elsewhere(&f, &p));
+	p.seq--;
+	ck_assert(!xp_went_elsewhere(&f, &p));
+	p.seq = NEXT - (1 << 26) - 10;
+	ck_assert(!xp_went_elsewhere(&f, &p));
+	p.seq--;
+	ck_assert(xp_went_elsewhere(&f, &p));
+	p.tcp_flags = RST;
+	ck_assert(!xp_went_elsewhere(&f, &p));
+	p.tcp_flags = ACK;
+	p.payload = 0;
+	ck_assert(!xp_went_elsewhere(&f, &p));
+	p.payload = 10;
+	f.strays = 1;
+	ck_assert(!xp_went_elsewhere(&f, &p));
+	f.strays = 2;
+	f.state = XP_FLOW_CLOSED;
+	ck_assert(!xp_went_elsewhere(&f, &p));
+}
+END_TEST
+
 /* R4: areas by op-code alone. */
 START_TEST(areas_by_opcode)
 {
@@ -411,6 +454,7 @@ Suite *suite_opcode(void)
 	tcase_add_test(tc, udp_decisions);
 	tcase_add_loop_test(tc, who_may_set_up_a_flow, 0, COUNT(eligible));
 	tcase_add_test(tc, which_syn_starts_anew);
+	tcase_add_test(tc, which_segment_is_of_another_stream);
 	tcase_add_test(tc, areas_by_opcode);
 	suite_add_tcase(suite, tc);
 	return suite;

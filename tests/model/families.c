@@ -511,6 +511,8 @@ static void make_window(struct schedule *s, struct rng *r, const struct setup *s
 			segment(s, &p, ACK, isn + 1 + (seq += len), len);
 		if (chance(r, 10))
 			edge = seq + len;
+		if (chance(r, 2)) /* another connection, whose SYN is missed */
+			isn = rng_next(r);
 	}
 }
 

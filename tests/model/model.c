@@ -315,9 +315,9 @@ static void sound(struct turn *t, const struct xp_rule *rule)
 {
 	uint8_t inherited;
 
-	if (t->f && starts_anew(t)) {
+	if (t->f && (starts_anew(t) || elsewhere(t))) {
 		inherited = t->f->flags & XP_FLOW_TAKE;
-		stream_end(t, t->f, XP_R_REOPENED);
+		stream_end(t, t->f, t->d.flags & TCP_SYN ? XP_R_REOPENED : XP_R_LOST_SYNC);
 		forget(t->m, t->f);
 		set_up(t, NULL, inherited);
 	} else if (!t->f) {
@@ -448,6 +448,14 @@ int model_delete(struct model *m, const union xp_key *key)
 	return 0;
 }
 
+/* It has sent its FIN, and what the other direction sends is acknowledged by it still. */
+static bool half_closed(const struct model *m, const struct model_flow *f)
+{
+	const struct model_flow *peer = other_half(m, f);
+
+	return f->flags & XP_FLOW_FIN && peer && peer->state == XP_FLOW_OPEN;
+}
+
 /* One thing that age asks for. */
 static bool tick_once(struct turn *t)
 {
@@ -456,7 +464,12 @@ static bool tick_once(struct turn *t)
 	uint32_t i;
 
 	if (f && older(m, f->active, m->config.closed_ticks)) {
-		forget(m, f);
+		if (half_closed(m, f)) {
+			f->active = m->now;
+			f->turn = ++m->turns;
+		} else {
+			forget(m, f);
+		}
 		return true;
 	}
 	f = oldest(m, t->lane, false);

@@ -12,14 +12,16 @@
  *  Segments
  *   - A flow may place from its edge to the end of the window: areas are counted, the edge's own
  *     is the first of them. So the window is up to one area less than its size in bytes.
- *   - What ends at the edge or up to 2^31 before it is a repetition, however far back it lies.
+ *   - What ends at the edge or up to 2^26 before it is a repetition. Farther back it is out of
+ *     window.
  *   - A segment that starts at the edge or before it is in sequence even if it ends beyond the
  *     window. One that starts ahead and ends beyond the window gives holes up, the nearest first,
  *     until it fits, if the flow has holes and it starts at most two windows ahead of the edge;
  *     where giving up all holes is not enough, everything before it is a gap. Else it is out of
  *     window. Of three such in a row the third is followed: all holes and what is before it are
- *     given up; from 2^30 ahead on the flow ends instead (lost_sync). Packets that carry no data
- *     do not interrupt the row, all others do.
+ *     given up; from 2^30 ahead on, and behind the edge, the flow ends instead (lost_sync), and
+ *     where streams are picked up the segment begins a new one. Packets that carry no data do not
+ *     interrupt the row, all others do.
  *   - Bytes behind a known end of stream are not part of it: a segment is cut there; one that
  *     lies behind it altogether is delivered whole (closed).
  *   - The first FIN whose place has no data behind it tells the end. One with data behind it is
@@ -38,8 +40,9 @@
  *   - Behind the end: what ends at the edge is a repetition, other data are whole (closed), a FIN
  *     alone is nodata (closed), so is a RST.
  *   - Every ACK field of a direction counts, also that of a RST which does not. Whether it moves
- *     forward is judged by its distance. It gives up the other direction's holes only while its
- *     own flow is open: an ended one may be of an earlier connection.
+ *     forward is judged by its distance. It gives up the other direction's holes; where its own
+ *     flow has ended only up to 2^26 before it, as that may be of an earlier connection.
+ *   - The entry of a flow that ended by FIN does not age while the other direction is open.
  *   - A hole that was acknowledged goes with the fourth early segment since it became the first.
  *   - A hole's age is counted from when it became the first: when it opened, or when the one
  *     before it was filled or given up.

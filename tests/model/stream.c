@@ -279,13 +279,38 @@ static void judge_beyond(const struct turn *t, struct verdict *v)
 	}
 }
 
+static void judge_behind(const struct turn *t, struct verdict *v, int64_t end)
+{
+	if (end + FAR_BACK >= (int64_t)t->f->edge) {
+		verdict_is(v, XP_REPEAT, XP_R_REPEATED);
+		return;
+	}
+	v->stray = true;
+	if (t->f->strays < 2)
+		verdict_is(v, XP_WHOLE, XP_R_OUT_OF_WINDOW);
+	else
+		verdict_is(v, XP_TEARDOWN, XP_R_LOST_SYNC);
+}
+
+bool elsewhere(const struct turn *t)
+{
+	const struct model_flow *f = t->f;
+	uint32_t edge = f->isn + (uint32_t)f->edge;
+
+	if (f->state != XP_FLOW_OPEN || f->strays < 2 || !t->d.tcp || !t->d.payload ||
+	    t->d.flags & (TCP_SYN | TCP_RST) || !(t->m->config.knobs & XP_KNOB_PICKUP))
+		return false;
+	return (int32_t)(t->d.seq - edge) >= 1 << 30 ||
+	       (int32_t)(t->d.seq + t->d.payload - edge) < -FAR_BACK;
+}
+
 static void judge_data(const struct turn *t, struct verdict *v, int64_t end)
 {
 	const struct model_flow *f = t->f;
 
 	v->fin = t->d.flags & TCP_FIN;
 	if (end < (int64_t)f->edge || (end == (int64_t)f->edge && !v->fin)) {
-		verdict_is(v, XP_REPEAT, XP_R_REPEATED);
+		judge_behind(t, v, end);
 		return;
 	}
 	v->from = v->start > (int64_t)f->edge ? (uint64_t)v->start : f->edge;
@@ -425,18 +450,26 @@ static uint8_t place(struct turn *t, uint64_t at, uint64_t to, const uint8_t *da
 	return XP_R_OK;
 }
 
+const struct model_flow *other_half(const struct model *m, const struct model_flow *f)
+{
+	union xp_key key;
+
+	xdplace_key_reverse(&f->key, f->flags & XP_FLOW_V6, &key);
+	return model_find(m, &key);
+}
+
 bool hole_acked(const struct model *m, const struct model_flow *f)
 {
-	const struct model_flow *peer;
-	union xp_key key;
+	const struct model_flow *peer = other_half(m, f);
+	int32_t past;
 
 	if (!f->runs)
 		return false;
-	xdplace_key_reverse(&f->key, f->flags & XP_FLOW_V6, &key);
-	peer = model_find(m, &key);
-	if (!peer || peer->state != XP_FLOW_OPEN || !(peer->flags & XP_FLOW_ACKS))
+	if (!peer || !(peer->flags & XP_FLOW_ACKS))
 		return false;
-	return (int32_t)(peer->ack - (f->isn + (uint32_t)f->run[0].start)) >= 0;
+	past = (int32_t)(peer->ack - (f->isn + (uint32_t)f->run[0].start));
+	return past >= 0 &&
+	       (peer->state == XP_FLOW_OPEN || (peer->state == XP_FLOW_CLOSED && past <= FAR_BACK));
 }
 
 /* Patience with a hole that the receiver does not have (R13). */

@@ -13,6 +13,7 @@
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
+#define FAR_BACK (1 << 26) /* farther behind the edge nothing is a repetition */
 
 struct turn {
 	struct model *m;
@@ -60,6 +61,10 @@ void stream_place(struct turn *t, const struct verdict *v);
 void stream_end(struct turn *t, struct model_flow *f, uint8_t reason);
 /* Give up the first hole. */
 void stream_give_up(struct turn *t, struct model_flow *f, uint8_t reason);
+/* A third segment in a row from so far off that another stream begins with it? */
+bool elsewhere(const struct turn *t);
+/* The flow of the opposite direction; NULL. */
+const struct model_flow *other_half(const struct model *m, const struct model_flow *f);
 /* Has the other direction acknowledged all of the first hole? */
 bool hole_acked(const struct model *m, const struct model_flow *f);
 

@@ -335,7 +335,7 @@ START_TEST(stream_jumps_ahead_over_holes)
 }
 END_TEST
 
-/* Farther than any jump. [R13] */
+/* Farther than any jump: another connection, whose SYN was missed. [R13] */
 START_TEST(sequence_numbers_went_elsewhere)
 {
 	static const struct step steps[] = {
@@ -344,12 +344,61 @@ START_TEST(sequence_numbers_went_elsewhere)
 		{P(ACK, 0x60000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
 		{P(ACK, 0x60000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
 		{P(ACK, 0x60000000, 10),
-		 {C(TEARDOWN, .reason = XP_R_LOST_SYNC),
-		  C(TEARDOWN, .reason = XP_R_LOST_SYNC, .at = 10, END_FLOW)}},
+		 {C(TEARDOWN, .reason = XP_R_LOST_SYNC, .at = 10, .flow = 1, END_FLOW),
+		  C(FIRST, .len = 10, .flow = 2)}},
+		{P(ACK, 0x6000000a, 10), {C(APPEND, .at = 10, .len = 10)}},
 	};
 
 	TABLE(steps);
 	ck_assert_uint_eq(stand_counters().lost_sync, 1);
+	ck_assert_uint_eq(stand_flow(&steps[0].in).flags & XP_FLOW_PICKED, XP_FLOW_PICKED);
+}
+END_TEST
+
+/* So far behind the edge nobody repeats anything: the same, from the other side. [R13] */
+START_TEST(sequence_numbers_behind_the_edge)
+{
+	static const struct step steps[] = {
+		OPEN,
+		{P(ACK, 1000, 10), {C(APPEND, .len = 10)}},
+		{P(ACK, 1300, 10), {C(EARLY, .at = 300, .len = 10)}},
+		{P(ACK, 1000 - 0x5000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
+		{P(ACK, 1000 - 0x5000000, 0), {C(NODATA, .at = 10)}},
+		{P(ACK, 1010 - 0x5000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
+		{P(ACK, 1020 - 0x5000000, 10),
+		 {C(TEARDOWN, .reason = XP_R_LOST_SYNC, .at = 10, .gap = 290, .flow = 1),
+		  C(APPEND, .at = 300, .len = 10, .flow = 1, CAUGHT_UP),
+		  C(TEARDOWN, .reason = XP_R_LOST_SYNC, .at = 310, .flow = 1, END_FLOW),
+		  C(FIRST, .len = 10, .flow = 2)}},
+		{P(ACK | FIN, 1030 - 0x5000000, 10),
+		 {C(LAST, .reason = XP_R_FINISHED, .at = 10, .len = 10, END_FLOW)}},
+	};
+
+	TABLE(steps);
+	ck_assert_uint_eq(stand_counters().out_of_window, 2);
+	ck_assert_uint_eq(stand_counters().lost_sync, 1);
+}
+END_TEST
+
+/* Where the bound is; and anything that belongs to the stream interrupts the row. [R12 R13] */
+START_TEST(retransmission_from_far_behind)
+{
+	static const struct step steps[] = {
+		OPEN,
+		{P(ACK, 1000, 10), {C(APPEND, .len = 10)}},
+		{P(ACK, 1000 - 0x4000000, 10), {C(REPEAT, .reason = XP_R_REPEATED)}},
+		{P(ACK, 1000 - 0x4000000, 10), {C(REPEAT, .reason = XP_R_REPEATED)}},
+		{P(ACK, 1000 - 0x4000000, 10), {C(REPEAT, .reason = XP_R_REPEATED)}},
+		{P(ACK, 999 - 0x4000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
+		{P(ACK, 999 - 0x4000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
+		{P(ACK, 1000, 10), {C(REPEAT, .reason = XP_R_REPEATED)}},
+		{P(ACK, 999 - 0x4000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
+		{P(ACK, 999 - 0x4000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
+		{P(ACK, 1010, 10), {C(APPEND, .at = 10, .len = 10)}},
+	};
+
+	TABLE(steps);
+	ck_assert_uint_eq(stand_counters().lost_sync, 0);
 }
 END_TEST
 
@@ -472,6 +521,49 @@ START_TEST(only_the_acknowledged_hole_is_given_up)
 		{P(ACK, 1230, 10), {C(EARLY, .at = 230, .len = 10)}},
 		{P(ACK, 1110, 90),
 		 {C(APPEND, .at = 110, .len = 90), C(APPEND, .at = 200, .len = 40, CAUGHT_UP)}},
+	};
+
+	TABLE(steps);
+}
+END_TEST
+
+/* Its own stream has ended, it receives still: half of a connection acknowledges. [R13] */
+START_TEST(hole_acknowledged_by_a_closed_half)
+{
+	static const struct step steps[] = {
+		OPEN,
+		{P(SYN | ACK, 4999, 0, .ack = 1000, .reverse = 1), {C(FIRST)}},
+		{P(ACK | FIN, 5000, 10, .ack = 1000, .reverse = 1),
+		 {C(LAST, .reason = XP_R_FINISHED, .len = 10, END_FLOW)}},
+		{P(ACK, 1100, 10), {C(EARLY, .at = 100, .len = 10)}},
+		{P(ACK, 5011, 0, .ack = 1110, .reverse = 1), {C(NODATA, .at = 10)}},
+		{P(ACK, 1110, 10), {C(EARLY, .at = 110, .len = 10)}},
+		{P(ACK, 1120, 10), {C(EARLY, .at = 120, .len = 10)}},
+		{P(ACK, 1130, 10), {C(EARLY, .at = 130, .len = 10)}},
+		{P(ACK, 1140, 10),
+		 {C(EARLY, .at = 140, .len = 10), C(EARLY, .reason = XP_R_GAP_ACKED, .gap = 100),
+		  C(APPEND, .at = 100, .len = 50, CAUGHT_UP)}},
+	};
+
+	TABLE(steps);
+}
+END_TEST
+
+/* What an ended flow acknowledged may be of the connection before: far off, it is. [R13] */
+START_TEST(hole_acknowledged_by_the_connection_before)
+{
+	static const struct step steps[] = {
+		{P(SYN | ACK, 4999, 0, .ack = 1000 + 0x5000000, .reverse = 1), {C(FIRST)}},
+		{P(ACK | FIN, 5000, 10, .ack = 1000 + 0x5000000, .reverse = 1),
+		 {C(LAST, .reason = XP_R_FINISHED, .len = 10, END_FLOW)}},
+		OPEN,
+		{P(ACK, 1100, 10), {C(EARLY, .at = 100, .len = 10)}},
+		{P(ACK, 1110, 10), {C(EARLY, .at = 110, .len = 10)}},
+		{P(ACK, 1120, 10), {C(EARLY, .at = 120, .len = 10)}},
+		{P(ACK, 1130, 10), {C(EARLY, .at = 130, .len = 10)}},
+		{P(ACK, 1140, 10), {C(EARLY, .at = 140, .len = 10)}},
+		{P(ACK, 1000, 100),
+		 {C(APPEND, .len = 100), C(APPEND, .at = 100, .len = 50, CAUGHT_UP)}},
 	};
 
 	TABLE(steps);
@@ -860,6 +952,41 @@ START_TEST(tick_gives_up_only_acknowledged_holes)
 }
 END_TEST
 
+/* The entry of half a connection stays while the other half goes on, and acknowledges. [R3 R13] */
+START_TEST(closed_half_is_remembered)
+{
+	struct packet back = {.flags = SYN | ACK, .seq = 4999, .ack = ISN, .reverse = 1};
+	struct packet rst = {.flags = RST | ACK, .seq = ISN + 110};
+	struct xdplace_opts opts = stand_opts();
+
+	opts.closed_age_ms = 100;
+	open_with(&opts);
+	stand_feed(0, &back);
+	back.flags = FIN | ACK;
+	back.seq++;
+	stand_feed(0, &back);
+	stand_sleep_ms(200);
+	tick();
+	ck_assert_uint_eq(stand_flows(), 2);
+	feed(100, 10);
+	back.flags = ACK;
+	back.seq++;
+	back.ack = ISN + 110;
+	stand_feed(0, &back);
+	stand_sleep_ms(300);
+	tick();
+	stand_drain(0);
+	told_up_to(110, 100);
+	ck_assert_uint_eq(stand_counters().gap_acked, 1);
+	/* With the other half it goes, too. */
+	stand_feed(0, &rst);
+	stand_drain(0);
+	stand_sleep_ms(200);
+	tick();
+	ck_assert_uint_eq(stand_flows(), 0);
+}
+END_TEST
+
 /* A hole that has only just opened may be the directions' order: a tick is in no hurry. [R13] */
 START_TEST(tick_spares_a_hole_just_opened)
 {
@@ -943,11 +1070,15 @@ Suite *suite_holes(void)
 	tcase_add_test(tc, stream_jumps_ahead);
 	tcase_add_test(tc, stream_jumps_ahead_over_holes);
 	tcase_add_test(tc, sequence_numbers_went_elsewhere);
+	tcase_add_test(tc, sequence_numbers_behind_the_edge);
+	tcase_add_test(tc, retransmission_from_far_behind);
 	tcase_add_test(tc, stream_offset_beyond_4_gib);
 	tcase_add_test(tc, hole_acknowledged_by_the_receiver);
 	tcase_add_test(tc, hole_not_yet_acknowledged);
 	tcase_add_test(tc, acknowledgement_seen_before_the_data);
 	tcase_add_test(tc, only_the_acknowledged_hole_is_given_up);
+	tcase_add_test(tc, hole_acknowledged_by_a_closed_half);
+	tcase_add_test(tc, hole_acknowledged_by_the_connection_before);
 	tcase_add_test(tc, fin_behind_a_hole_given_up);
 	tcase_add_test(tc, fin_in_front_of_early_data);
 	tcase_add_test(tc, holes_64_at_once);
@@ -972,6 +1103,7 @@ Suite *suite_holes(void)
 	tcase_add_test(tc, hole_aged);
 	tcase_add_test(tc, hole_aged_before_the_fin);
 	tcase_add_test(tc, young_hole_outlives_the_aged_one);
+	tcase_add_test(tc, closed_half_is_remembered);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

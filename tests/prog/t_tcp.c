@@ -683,6 +683,11 @@ START_TEST(no_pick_up_when_switched_off)
 		{P(ACK, 1100, 0), {C(FOREIGN, .reason = XP_R_NO_FLOW)}},
 		OPEN,
 		{P(ACK, 1000, 100), {C(APPEND, .len = 100)}},
+		{P(ACK, 0x60000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
+		{P(ACK, 0xf0000000, 10), {C(WHOLE, .reason = XP_R_OUT_OF_WINDOW)}},
+		{P(ACK, 0xf0000000, 10),
+		 {C(TEARDOWN, .reason = XP_R_LOST_SYNC),
+		  C(TEARDOWN, .reason = XP_R_LOST_SYNC, .at = 100, END_FLOW)}},
 	};
 	struct xdplace_opts opts = stand_opts();
 
