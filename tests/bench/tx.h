@@ -143,10 +143,16 @@ struct tx_trial {
 	double mpps; /* that arrived */
 	double cpu_s_per_gb;
 	double lost; /* of a million that the system says it sent */
+	bool spoilt; /* others used CPU 0 meanwhile */
 };
 
 /* Of CPU, so far: of this process, of the peer's if there is one, and of ksoftirqd. */
 double tx_cpu_seconds(pid_t peer);
+/* What others spoil is measured again, so many times. */
+#define TX_TRIES 3u
+#define TX_SPOILT 0.01 /* of the time the sender had to wait for CPU 0 */
+double tx_waited(pid_t peer);
+void tx_say_spoilt(void);
 int tx_try(struct tx_system *system, const struct tx_traffic *traffic, struct tx_trial *trial);
 /* Waits until no more arrive of `expected`. */
 void tx_settle(uint64_t expected);
