@@ -2,9 +2,10 @@
 /*
  * tx.bpf.c - the dropping peer: at the far end of a veth, native mode.
  *
- * In: frames. Out: how many have the right length and are for a destination that there is, for
- * each destination too, so that no sender can leave one out or send fewer, longer packets; and
- * where asked the time from each packet to the next one of its destination.
+ * In: frames. Out: how many have the right length and are for a destination that there is and have
+ * its data, for each destination too, so that no sender can leave one out, send fewer, longer
+ * packets, or frames with what was in them before; and where asked the time from each packet to
+ * the next one of its destination.
  */
 #include <stdbool.h>
 
@@ -27,13 +28,14 @@ static __always_inline __u32 destination_of(struct xdp_md *ctx)
 	const struct ethhdr *eth = (void *)(long)ctx->data;
 	const struct iphdr *ip = (void *)(eth + 1);
 	const struct udphdr *udp = (void *)(ip + 1);
+	const __u8 *payload = (void *)(udp + 1);
 	__u32 address, number;
 
-	if ((void *)(udp + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP))
+	if ((void *)(payload + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP))
 		return TX_DESTINATIONS_MAX;
 	address = bpf_ntohl(ip->daddr) - TX_FIRST_ADDRESS;
 	number = (__u16)(bpf_ntohs(udp->dest) - TX_PORT) * TX_ADDRESSES + address;
-	if (address >= TX_ADDRESSES || number > TX_DESTINATIONS_MAX)
+	if (address >= TX_ADDRESSES || *payload != tx_mark(number))
 		return TX_DESTINATIONS_MAX;
 	return number;
 }

@@ -66,6 +66,9 @@ static const struct tx_case cases[] = {
 
 /* Systems are without UDP's checksum but for those with -csum: see explain(). */
 struct tx_system tx_systems[] = {
+	{.name = "run", .ops = &tx_xdplace_ops},
+	{.name = "run-csum", .ops = &tx_xdplace_ops, .checksum = true},
+	{.name = "xsk", .ops = &tx_xdplace_ops, .xsk_engine = true},
 	{.name = "sendmmsg", .ops = &tx_socket_ops},
 	{.name = "udp-gso", .ops = &tx_socket_ops, .segments = true},
 	{.name = "msg-zerocopy", .ops = &tx_socket_ops, .zero_copy = true},

@@ -77,6 +77,8 @@ struct tx_cursor {
 
 int tx_data_open(void); /* the second call does nothing */
 void tx_data_close(void);
+/* TX_DATA bytes for each destination, one behind the other. */
+void tx_fill(uint8_t *memory, uint32_t destinations);
 uint8_t *tx_data(uint32_t *size);
 void tx_begin(struct tx_cursor *cursor, const struct tx_traffic *traffic);
 /* The next packet: its destination, and where its payload is. */
@@ -117,8 +119,9 @@ const uint32_t *tx_peer_gaps(uint32_t *count); /* ns */
 
 struct tx_paced {
 	const char *name;
-	double tick; /* seconds from one look at what is due to the next */
-	bool kernel; /* paces: each stream has a socket that is told its rate */
+	double tick;		   /* seconds from one look at what is due to the next */
+	const struct tx_paced *as; /* the tick of that one, if it was ever open */
+	bool kernel;		   /* paces: each stream has a socket that is told its rate */
 	int (*open)(struct tx_paced *paced);
 	int (*run)(struct tx_paced *paced, double seconds);
 	void (*close)(struct tx_paced *paced); /* also after open() failed */

@@ -35,8 +35,17 @@ int tx_data_open(void)
 		data = NULL;
 		return -errno;
 	}
-	memset(data, 'x', SIZE);
+	tx_fill(data, TX_DESTINATIONS_MAX);
+	memset(data + TX_DESTINATIONS_MAX * TX_DATA, 0, SPARE);
 	return 0;
+}
+
+void tx_fill(uint8_t *memory, uint32_t destinations)
+{
+	uint32_t i;
+
+	for (i = 0; i < destinations; i++)
+		memset(memory + i * TX_DATA, tx_mark(i), TX_DATA);
 }
 
 void tx_data_close(void)

@@ -19,9 +19,15 @@
 #define TX_DATA (64u << 10) /* bytes of its own that each destination is sent, over and over */
 #define TX_GAPS_MAX (1u << 20)
 
+/* What each byte is that a destination is sent: the peer looks. */
+static inline __u8 tx_mark(__u32 destination)
+{
+	return destination * 7 + 1;
+}
+
 /* What arrived at the dropping peer. */
 struct tx_count {
-	__u64 arrived; /* of the right length, for a destination that there is */
+	__u64 arrived; /* of the right length, for a destination that there is, and its data */
 	__u64 strange; /* others */
 	__u32 length;  /* the right one, of the whole frame */
 	__u32 gap_count;

@@ -18,7 +18,7 @@
 #include "tx.h"
 
 #define WARM_SECONDS 0.01
-#define TRIAL_SECONDS 0.2
+#define TRIAL_SECONDS 0.15
 #define BUSY_SECONDS 1.0
 #define SETTLE_SECONDS 0.02 /* nothing more has come for so long */
 

@@ -167,7 +167,7 @@ static bool prepare(const char *interface)
 int main(int argc, char **argv)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS};
-	uint32_t seen = 0;
+	uint32_t i, seen = 0;
 
 	if (argc != 3)
 		return 2;
@@ -175,7 +175,8 @@ int main(int argc, char **argv)
 	data = malloc(TX_DESTINATIONS_MAX * TX_DATA);
 	if (order == MAP_FAILED || !data)
 		return 1;
-	memset(data, 'x', TX_DESTINATIONS_MAX * TX_DATA);
+	for (i = 0; i < TX_DESTINATIONS_MAX; i++)
+		memset(data + i * TX_DATA, tx_mark(i), TX_DATA);
 	if (!prepare(argv[1]))
 		return 1;
 	signal(SIGTERM, on_signal);
