@@ -19,10 +19,6 @@
 
 #include "xsk.h"
 
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
-
 static uint32_t power_of_two(uint32_t n)
 {
 	uint32_t p = 1;
@@ -32,22 +28,26 @@ static uint32_t power_of_two(uint32_t n)
 	return p;
 }
 
-static int refused(const struct xp_xsk *xsk, const char *what, int err)
+int xp_xsk_refused(const char *name, uint32_t queue, const char *what, int err)
 {
 	char caps[96];
 
 	if (err == EPERM)
-		return xp_fail(err, "%s queue %u: %s: not permitted%s", xsk->name, xsk->queue, what,
+		return xp_fail(err, "%s queue %u: %s: not permitted%s", name, queue, what,
 			       xp_missing_caps(1ull << CAP_NET_RAW, caps, sizeof(caps)));
 	if (err == EBUSY)
-		return xp_fail(err, "%s queue %u: another AF_XDP socket has it", xsk->name,
-			       xsk->queue);
+		return xp_fail(err, "%s queue %u: another AF_XDP socket has it", name, queue);
 	if (err == ENOBUFS)
 		return xp_fail(err,
 			       "%s queue %u: %s: over the limit of locked memory; raise it with "
 			       "ulimit -l",
-			       xsk->name, xsk->queue, what);
-	return xp_fail(err, "%s queue %u: %s: %s", xsk->name, xsk->queue, what, strerror(err));
+			       name, queue, what);
+	return xp_fail(err, "%s queue %u: %s: %s", name, queue, what, strerror(err));
+}
+
+static int refused(const struct xp_xsk *xsk, const char *what, int err)
+{
+	return xp_xsk_refused(xsk->name, xsk->queue, what, err);
 }
 
 static int register_slice(struct xdplace *ctx, struct xp_xsk *xsk)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * xsk.h - one AF_XDP socket that receives into its own slice of the UMEM; for frames.c.
+ * xsk.h - one AF_XDP socket that receives into its own slice of the UMEM, for frames.c; and what
+ * tx_socket.c shares with it.
  */
 #ifndef XSK_H
 #define XSK_H
@@ -8,6 +9,10 @@
 #include <xdp/xsk.h>
 
 #include "context.h"
+
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
 
 #define XP_XSK_FEWEST 64u /* chunks that make a socket worth opening */
 
@@ -47,5 +52,8 @@ uint32_t xp_xsk_take(struct xdplace *ctx, struct xp_xsk *xsk, struct xdplace_fra
 int xp_xsk_give(struct xp_xsk *xsk, uint32_t offset);
 void xp_xsk_flush(struct xp_xsk *xsk);
 uint32_t xp_xsk_ready(const struct xp_xsk *xsk);
+
+/* What could not be done with a socket of an interface's queue, in words: -err. err is positive. */
+int xp_xsk_refused(const char *name, uint32_t queue, const char *what, int err);
 
 #endif
