@@ -149,14 +149,48 @@ static int open_engine(struct xdplace_tx *tx, const struct xp_tx_engine *engine)
 
 static int choose_engine(struct xdplace_tx *tx)
 {
+	int err;
+
 	if (tx->opts.engine == XDPLACE_TX_XSK)
-		return xp_fail(EOPNOTSUPP, "engine xsk is not there yet");
-	return open_engine(tx, &xp_tx_run);
+		return open_engine(tx, &xp_tx_xsk);
+	err = open_engine(tx, &xp_tx_run);
+	if (!err || tx->opts.engine == XDPLACE_TX_RUN)
+		return err;
+	xp_log(&tx->logger, XDPLACE_LOG_INFO, "engine run: %s", xdplace_error());
+	return open_engine(tx, &xp_tx_xsk);
+}
+
+/* Engines differ in what they need of a driver: the first destination's one decides. */
+static bool may_change_engine(const struct xdplace_tx *tx)
+{
+	uint32_t i;
+
+	if (tx->opts.engine != XDPLACE_TX_AUTO || tx->engine != &xp_tx_run)
+		return false;
+	for (i = 0; i < tx->opts.destinations; i++)
+		if (xp_destination_valid(tx, i))
+			return false;
+	return true;
+}
+
+static int change_engine(struct xdplace_tx *tx)
+{
+	int err;
+
+	xp_log(&tx->logger, XDPLACE_LOG_INFO, "engine run: %s", xdplace_error());
+	tx->engine->close(tx);
+	err = open_engine(tx, &xp_tx_xsk);
+	return err ? open_engine(tx, &xp_tx_run) ?: err : 0;
 }
 
 int xp_tx_prepare(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname)
 {
-	return tx->engine->prepare(tx, ifindex, ifname);
+	int err = tx->engine->prepare(tx, ifindex, ifname);
+
+	if (err != -EOPNOTSUPP || !may_change_engine(tx))
+		return err;
+	err = change_engine(tx);
+	return err ? err : tx->engine->prepare(tx, ifindex, ifname);
 }
 
 static int open_all(struct xdplace_tx *tx, const struct xdplace_tx_opts *opts)

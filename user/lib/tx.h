@@ -41,7 +41,7 @@ struct xp_tx_engine {
 	void (*collect)(struct xdplace_tx *tx);		    /* without waiting */
 	int (*wait)(struct xdplace_tx *tx, int timeout_ms); /* until collecting may find more */
 };
-extern const struct xp_tx_engine xp_tx_run;
+extern const struct xp_tx_engine xp_tx_run, xp_tx_xsk;
 
 struct xdplace_tx {
 	struct xdplace *ctx; /* NULL: memory of its own */
