@@ -23,6 +23,7 @@
 	X(lanes)                                                                                   \
 	X(hostile)                                                                                 \
 	X(egress)                                                                                  \
+	X(transmit)                                                                                \
 	X(abuse)
 
 #define X(name) Suite *suite_##name(void);
