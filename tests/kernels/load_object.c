@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,8 @@
 
 #include <xdplace/abi.h>
 #include "cursor.h"
+#include "transmit.h"
+#include "transmit.skel.h"
 #include "xdplace.skel.h"
 #include "xdplace_egress.skel.h"
 
@@ -32,7 +35,6 @@
 #define STATS_SIZE (64u << 10)
 #define TRACE_SIZE (768u << 20) /* a log that does not fit loses its end, which is what counts */
 #define TAIL_LINES 80u
-#define EGRESS 32 /* number of the second object's first program */
 
 struct shape {
 	const char *name;
@@ -77,9 +79,9 @@ static __u32 areas(const struct shape *shape)
 	return shape->banks << (shape->bank_shift - shape->area_shift);
 }
 
-static void configure(struct xp_config *config, const struct shape *shape)
+static struct xp_config configuration(const struct shape *shape)
 {
-	*config = (struct xp_config){
+	return (struct xp_config){
 		.abi = XP_ABI,
 		.knobs = shape->knobs,
 		.protocols = shape->protocols,
@@ -106,70 +108,96 @@ static void configure(struct xp_config *config, const struct shape *shape)
 	};
 }
 
-/* One of the two objects, as their skeletons have it. */
+/* One of the objects below, as its skeleton has it. */
 struct object {
 	struct bpf_object *obj;
-	struct xp_config *config;
 	struct xdplace_bpf *in;
 	struct xdplace_egress_bpf *out;
+	struct transmit_bpf *transmit;
 };
 
-static int open_object(struct object *o, int egress)
+static int open_in(struct object *o, const struct shape *shape)
 {
-	memset(o, 0, sizeof(*o));
-	if (egress) {
-		o->out = xdplace_egress_bpf__open();
-		if (!o->out)
-			return -errno;
-		o->obj = o->out->obj;
-		o->config = (struct xp_config *)&o->out->rodata->xp_config;
-		return 0;
-	}
 	o->in = xdplace_bpf__open();
 	if (!o->in)
 		return -errno;
 	o->obj = o->in->obj;
-	o->config = (struct xp_config *)&o->in->rodata->xp_config;
+	*(struct xp_config *)&o->in->rodata->xp_config = configuration(shape);
 	return 0;
 }
+
+static int open_out(struct object *o, const struct shape *shape)
+{
+	o->out = xdplace_egress_bpf__open();
+	if (!o->out)
+		return -errno;
+	o->obj = o->out->obj;
+	*(struct xp_config *)&o->out->rodata->xp_config = configuration(shape);
+	return 0;
+}
+
+static int open_transmit(struct object *o, const struct shape *shape)
+{
+	o->transmit = transmit_bpf__open();
+	if (!o->transmit)
+		return -errno;
+	o->obj = o->transmit->obj;
+	*(struct xp_tx_config *)&o->transmit->rodata->xp_tx_config = (struct xp_tx_config){
+		.bank_shift = shape->bank_shift,
+		.csum_step = shape->csum_step,
+		.counted = 1,
+	};
+	return 0;
+}
+
+/* All that the library loads. */
+static int (*const openers[])(struct object *o, const struct shape *shape) = {
+	open_in,
+	open_out,
+	open_transmit,
+};
+#define OBJECTS (sizeof(openers) / sizeof(openers[0]))
+#define PROGRAMS 16 /* of an object, at most */
 
 static void close_object(struct object *o)
 {
 	xdplace_bpf__destroy(o->in);
 	xdplace_egress_bpf__destroy(o->out);
+	transmit_bpf__destroy(o->transmit);
 }
 
-static int size_maps(const struct object *o)
+/* No object has all of these maps. */
+static int size_maps(const struct object *o, const struct shape *shape)
 {
-	const struct xp_config *config = o->config;
+	const struct xp_config config = configuration(shape);
 	const struct {
 		const char *map;
 		__u32 entries;
 	} sizes[] = {
-		{"xp_umem", config->banks},
-		{"xp_lanes", config->lanes},
-		{"xp_ring", config->lanes * config->ring},
-		{"xp_free", config->lanes * (config->hot + config->cold)},
-		{"xp_cursors", config->lanes},
-		{"xp_flows4", config->lanes * config->flows},
-		{"xp_flows6", config->lanes * config->flows},
-		{"xp_flow", config->lanes * config->flows},
-		{"xp_early", config->lanes * config->early},
-		{"xp_rtp", config->lanes * config->rtp},
-		{"xp_areas", config->areas},
-		{"xp_reasons", config->lanes},
+		{"xp_umem", config.banks},
+		{"xp_lanes", config.lanes},
+		{"xp_ring", config.lanes * config.ring},
+		{"xp_free", config.lanes * (config.hot + config.cold)},
+		{"xp_cursors", config.lanes},
+		{"xp_flows4", config.lanes * config.flows},
+		{"xp_flows6", config.lanes * config.flows},
+		{"xp_flow", config.lanes * config.flows},
+		{"xp_early", config.lanes * config.early},
+		{"xp_rtp", config.lanes * config.rtp},
+		{"xp_areas", config.areas},
+		{"xp_reasons", config.lanes},
+		{"xp_tx_dests", 64},
+		{"xp_tx_entries", 4096},
 	};
 	struct bpf_map *map;
-	int err;
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		map = bpf_object__find_map_by_name(o->obj, sizes[i].map);
-		err = map ? bpf_map__set_max_entries(map, sizes[i].entries) : -ENOENT;
-		if (err)
-			return err;
+		if (map && bpf_map__set_max_entries(map, sizes[i].entries))
+			return -EINVAL;
 	}
 	map = bpf_object__find_map_by_name(o->obj, "xp_umem");
-	return bpf_map__set_value_size(map, 1u << config->bank_shift);
+	return map ? bpf_map__set_value_size(map, 1u << config.bank_shift) : -ENOENT;
 }
 
 /* The number behind `word` in the verifier's last line, or -1. */
@@ -208,18 +236,18 @@ static double now(void)
 }
 
 /*
- * Load program number `index` alone, so that each is judged whatever becomes of the others. Those
- * of the second object are numbered from EGRESS on.
+ * Load program number `index` of an object alone, so that each is judged whatever becomes of the
+ * others.
  */
-static int load(const struct shape *shape, int index, __u32 level, char *log, size_t size,
-		const char **name)
+static int load(const struct shape *shape, size_t object, int index, __u32 level, char *log,
+		size_t size, const char **name)
 {
+	struct object o = {};
 	struct bpf_program *prog;
-	struct object o;
-	int i = index < EGRESS ? 0 : EGRESS, err;
+	int i = 0, err;
 
 	*name = NULL;
-	err = open_object(&o, index >= EGRESS);
+	err = openers[object](&o, shape);
 	if (err)
 		return err;
 	bpf_object__for_each_program(prog, o.obj)
@@ -232,8 +260,7 @@ static int load(const struct shape *shape, int index, __u32 level, char *log, si
 		bpf_program__set_log_buf(prog, log, size);
 	}
 	log[0] = 0;
-	configure(o.config, shape);
-	err = *name ? size_maps(&o) : -ENOENT;
+	err = *name ? size_maps(&o, shape) : -ENOENT;
 	if (!err)
 		err = bpf_object__load(o.obj);
 	close_object(&o);
@@ -245,34 +272,34 @@ static int load(const struct shape *shape, int index, __u32 level, char *log, si
  * words, which `log` holds already: a trace takes minutes in a guest. Where the program is too
  * large, the place where the verifier gave up means nothing.
  */
-static void complain(const struct shape *shape, int index, int err, const char *log)
+static void complain(const struct shape *shape, size_t object, int index, int err, const char *log)
 {
-	static __u64 traced;
+	static bool traced[OBJECTS][PROGRAMS];
 	const char *name;
 	char *trace;
 
-	if (err == -E2BIG || traced & 1ull << index) {
+	if (err == -E2BIG || index >= PROGRAMS || traced[object][index]) {
 		print_tail(log);
 		return;
 	}
-	traced |= 1ull << index;
+	traced[object][index] = true;
 	trace = mmap(NULL, TRACE_SIZE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (trace == MAP_FAILED)
 		return;
-	load(shape, index, LOG_TRACE, trace, TRACE_SIZE, &name);
+	load(shape, object, index, LOG_TRACE, trace, TRACE_SIZE, &name);
 	print_tail(trace);
 	munmap(trace, TRACE_SIZE);
 	free((char *)name);
 }
 
 /* Returns 1 accepted, 0 refused, -ENOENT no such program. */
-static int judge(const struct shape *shape, int index)
+static int judge(const struct shape *shape, size_t object, int index)
 {
 	static char log[STATS_SIZE];
 	double begin = now();
 	const char *name;
-	int err = load(shape, index, LOG_STATS, log, sizeof(log), &name);
+	int err = load(shape, object, index, LOG_STATS, log, sizeof(log), &name);
 
 	if (!name)
 		return err;
@@ -284,7 +311,7 @@ static int judge(const struct shape *shape, int index)
 		       statistic(log, "total_states "), statistic(log, "peak_states "),
 		       now() - begin);
 	if (err)
-		complain(shape, index, err, log);
+		complain(shape, object, index, err, log);
 	fflush(stdout);
 	free((char *)name);
 	return !err;
@@ -292,12 +319,10 @@ static int judge(const struct shape *shape, int index)
 
 static int judge_shape(const struct shape *shape)
 {
-	int all = 1, result;
+	int all = 1, result = -ENOENT;
 
-	for (int i = 0; (result = judge(shape, i)) >= 0; i++)
-		all &= result;
-	if (result == -ENOENT)
-		for (int i = EGRESS; (result = judge(shape, i)) >= 0; i++)
+	for (size_t object = 0; object < OBJECTS && result == -ENOENT; object++)
+		for (int i = 0; (result = judge(shape, object, i)) >= 0; i++)
 			all &= result;
 	if (result != -ENOENT)
 		printf("not ok load %s: %s\n", shape->name, strerror(-result));
