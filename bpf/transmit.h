@@ -17,7 +17,7 @@
 
 #define XP_TX_BLOCK 96u	 /* Ethernet, two VLAN tags, IPv6, UDP, RTP: 82 bytes; in words */
 #define XP_TX_LEAST 128u /* bytes of a frame while it is made */
-#define XP_TX_MOST 3520u /* bytes of a frame that the kernel lends to a run */
+#define XP_TX_MOST 3520u /* bytes of a frame that the kernel lends to a run, at most */
 #define XP_TX_BATCH 16u	 /* frames between two flushes: as many as the kernel hands on at once */
 #define XP_TX_LENGTH (16u << 20) /* bytes of an entry, at most */
 #define XP_TX_NONE 0xffffffffu

@@ -31,7 +31,8 @@
 #include "transmit.skel.h"
 
 #define MOST_RUNS 0x40000000u /* in one call */
-#define LEAST_PAUSE_US 20u    /* between calls while a driver's ring is full */
+#define FRAME_STEP 8u
+#define LEAST_PAUSE_US 20u /* between calls while a driver's ring is full */
 #define MOST_PAUSE_US 500u
 
 struct run {
@@ -172,6 +173,22 @@ static int call(struct run *run, uint32_t runs, uint32_t frame)
 	return bpf_prog_test_run_opts(run->prog, &opts) ? -errno : 0;
 }
 
+/* How long a frame may be is the kernel's secret: an empty job finds out. */
+static int find_most(struct xdplace_tx *tx, struct run *run)
+{
+	int err;
+
+	for (tx->most = XP_TX_MOST; tx->most >= XP_TX_LEAST; tx->most -= FRAME_STEP) {
+		err = call(run, 1, tx->most);
+		if (err != -EINVAL)
+			break;
+	}
+	if (!err)
+		return 0;
+	return xp_fail(EOPNOTSUPP, "engine run: this kernel does not lend frames to programs: %s",
+		       strerror(-err));
+}
+
 static int run_open(struct xdplace_tx *tx)
 {
 	struct run *run = calloc(1, sizeof(*run));
@@ -190,12 +207,7 @@ static int run_open(struct xdplace_tx *tx)
 	if (err)
 		return err;
 	drop_anchor(tx, run);
-	err = call(run, 1, XP_TX_LEAST); /* of an empty job */
-	if (err)
-		return xp_fail(EOPNOTSUPP,
-			       "engine run: this kernel does not lend frames to programs: %s",
-			       strerror(-err));
-	return 0;
+	return find_most(tx, run);
 }
 
 static void unmap(void *p, size_t size)
@@ -318,7 +330,6 @@ static int run_write(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
 
 const struct xp_tx_engine xp_tx_run = {
 	.id = XDPLACE_TX_RUN,
-	.most = XP_TX_MOST,
 	.open = run_open,
 	.close = run_close,
 	.prepare = run_prepare,

@@ -22,8 +22,7 @@ struct xp_tx_ways; /* destination.c: how each destination was found, and what fo
 /* Without `collect` and `wait`: writes are done when write() returns. */
 struct xp_tx_engine {
 	enum xdplace_tx_engine id;
-	uint32_t most; /* bytes of a frame, at most */
-	/* Makes tx->destinations, entries and job. What failed half-way is closed by close(). */
+	/* Makes tx->destinations, entries and job, sets tx->most. What failed half-way is closed by close(). */
 	int (*open)(struct xdplace_tx *tx);
 	void (*close)(struct xdplace_tx *tx);
 	/*
@@ -58,6 +57,7 @@ struct xdplace_tx {
 	uint32_t bank_shift;
 	uint32_t guard; /* bytes at the end of each bank that entries must not touch */
 
+	uint32_t most; /* bytes of a frame, at most */
 	struct xp_tx_destination *destinations;
 	struct xp_tx_entry *entries;
 	struct xp_tx_job *job;

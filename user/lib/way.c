@@ -368,7 +368,7 @@ static void fill_plan(const struct xdplace_tx *tx, struct xp_way *w)
 	plan->ttl = w->ttl;
 	plan->tos = w->tos;
 	plan->payload = w->payload;
-	plan->frame = tx->engine->most;
+	plan->frame = tx->most;
 	plan->no_checksum = tx->opts.no_checksum;
 	plan->rtp = w->rtp;
 	plan->rtp_type = w->rtp_type;
