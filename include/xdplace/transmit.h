@@ -38,6 +38,7 @@ struct xdplace_tx_opts {
 	size_t size;
 	enum xdplace_tx_engine engine; /* [XDPLACE_TX_AUTO] */
 	uint64_t memory;       /* bytes, (2), 64 KiB .. 256 MiB, without a context [64 MiB] */
+	int memory_fd;	       /* take this memory instead of making some [none] */
 	uint32_t destinations; /* open at a time, 1 .. 65536 [1024] */
 	uint32_t entries;      /* in one write, 1 .. 65536 [4096] */
 	uint32_t timeout_ms;   /* what a driver refuses for so long is given up [1000] */
@@ -50,8 +51,11 @@ struct xdplace_tx_opts {
 
 /*
  * `ctx`: its UMEM is the memory to send from; it must outlive the transmitter. NULL: the
- * transmitter makes memory of its own. Errors: EINVAL a value out of range, EPERM a capability is
- * missing, EOPNOTSUPP this kernel can't do it, ENOMEM.
+ * transmitter makes memory of its own, or takes the application's: `memory_fd` is of a BPF array
+ * (BPF_F_MMAPABLE, one element, of a size as `memory` may have), which any engine can send from, or
+ * of a file that can be mapped and written (memfd, hugetlbfs), which only `xsk` can. It is mapped,
+ * and may be closed. Errors: EINVAL a value out of range, EPERM a capability is missing,
+ * EOPNOTSUPP this kernel or the engine can't do it, ENOMEM.
  */
 struct xdplace_tx *xdplace_tx_open(struct xdplace *ctx, const struct xdplace_tx_opts *opts);
 /* Waits for nothing: what was written and has no completion yet may or may not be sent. */

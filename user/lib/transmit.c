@@ -9,10 +9,12 @@
  * of a write that is refused, and each other one has one completion.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -36,6 +38,16 @@ static int number_in(const char *what, uint64_t value, uint64_t least, uint64_t 
 		       (unsigned long long)most);
 }
 
+static int check_memory(const struct xdplace_tx *tx)
+{
+	uint64_t size = tx->opts.memory;
+
+	if (size & (size - 1))
+		return xp_fail(EINVAL, "transmitter: memory %llu is not a power of two",
+			       (unsigned long long)size);
+	return number_in("memory", size, LEAST_MEMORY, MOST_MEMORY);
+}
+
 static int take_opts(struct xdplace_tx *tx, const struct xdplace_tx_opts *opts)
 {
 	struct xdplace_tx_opts *o = &tx->opts;
@@ -50,11 +62,7 @@ static int take_opts(struct xdplace_tx *tx, const struct xdplace_tx_opts *opts)
 	o->destinations = o->destinations ?: 1024;
 	o->entries = o->entries ?: 4096;
 	o->timeout_ms = o->timeout_ms ?: 1000;
-	if (o->memory & (o->memory - 1))
-		return xp_fail(EINVAL, "transmitter: memory %llu is not a power of two",
-			       (unsigned long long)o->memory);
-	if (number_in("memory", o->memory, LEAST_MEMORY, MOST_MEMORY) ||
-	    number_in("destinations", o->destinations, 1, MOST_TABLE) ||
+	if (check_memory(tx) || number_in("destinations", o->destinations, 1, MOST_TABLE) ||
 	    number_in("entries", o->entries, 1, MOST_TABLE) ||
 	    number_in("engine", o->engine, XDPLACE_TX_AUTO, XDPLACE_TX_XSK))
 		return -EINVAL;
@@ -81,6 +89,36 @@ static int make_memory(struct xdplace_tx *tx)
 	return 0;
 }
 
+/* The application's: a map's or a file's, of a size that ours might have. */
+static int take_memory(struct xdplace_tx *tx)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	struct stat file;
+
+	tx->memory_fd = fcntl(tx->opts.memory_fd, F_DUPFD_CLOEXEC, 3);
+	if (tx->memory_fd < 0)
+		return xp_fail(errno, "transmitter: memory_fd: %s", strerror(errno));
+	tx->memory_map = !bpf_obj_get_info_by_fd(tx->memory_fd, &info, &size);
+	if (tx->memory_map) {
+		if (info.type != BPF_MAP_TYPE_ARRAY || !(info.map_flags & BPF_F_MMAPABLE) ||
+		    info.max_entries != 1)
+			return xp_fail(EINVAL,
+				       "transmitter: memory_fd: not a mappable BPF array of "
+				       "one element");
+		tx->opts.memory = info.value_size;
+	} else {
+		if (tx->opts.engine == XDPLACE_TX_RUN)
+			return xp_fail(EOPNOTSUPP,
+				       "transmitter: memory_fd: the engine run can send "
+				       "from BPF arrays only");
+		if (fstat(tx->memory_fd, &file))
+			return xp_fail(errno, "transmitter: memory_fd: %s", strerror(errno));
+		tx->opts.memory = file.st_size;
+	}
+	return check_memory(tx);
+}
+
 static uint32_t log2_of(uint64_t value)
 {
 	return 63 - __builtin_clzll(value);
@@ -100,7 +138,7 @@ static int open_memory(struct xdplace_tx *tx)
 		tx->guard = 1u << ctx->config.area_shift;
 		return 0;
 	}
-	err = make_memory(tx);
+	err = tx->opts.memory_fd ? take_memory(tx) : make_memory(tx);
 	if (err)
 		return err;
 	tx->memory =
