@@ -403,9 +403,11 @@ START_TEST(test_refused)
 
 	set_destination(0, &plan, 1);
 	ring(1, 100 * 1472);
+	make(5, first);
+	driver_says(5, 0);
 	make(XP_TX_BATCH, first);
 	driver_says(10, 0);
-	ck_assert_uint_eq(job->packets, 10);
+	ck_assert_uint_eq(job->packets, 15);
 	ck_assert_uint_eq(job->again - job->retried, 6);
 	make(6, again);
 	ck_assert_int_eq(memcmp(first + 10, again, 6 * 64), 0);
@@ -414,11 +416,11 @@ START_TEST(test_refused)
 	make(6, again);
 	ck_assert_int_eq(memcmp(first + 10, again, 6 * 64), 0);
 	driver_says(6, 0);
-	ck_assert_uint_eq(job->packets, 16);
+	ck_assert_uint_eq(job->packets, 21);
 	ck_assert_uint_eq(job->retries, 6);
 	make(1, again);
-	ck_assert_uint_eq(get16(again[0] + 18), 16);
-	ck_assert_uint_eq(destinations[0].packets, 17);
+	ck_assert_uint_eq(get16(again[0] + 18), 21);
+	ck_assert_uint_eq(destinations[0].packets, 22);
 	ck_assert_uint_eq(job->failed, 0);
 }
 END_TEST
