@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# seconds: 150
+# seconds: 200
 #
 # Gathered transmit, by each engine. In: writes to many destinations over veth. Out: order, lengths
 # and bytes on the wire, looked at by tcpdump and by `follow` at the other end; what a write says
@@ -197,7 +197,7 @@ ours_are()
 
 setup 402653184
 make_file "$WORK/file" 16777216 1
-for engine in ${ENGINES:-run}; do
+for engine in ${ENGINES:-run xsk}; do
 	run_case "order_v4_$engine" "T1 T4" order "$engine" 10.77.0.1
 	run_case "order_v6_$engine" "T1 T4" order "$engine" "[fd77::1]"
 	run_case "lengths_576_$engine" "T3" lengths "$engine" 576 576

@@ -83,8 +83,6 @@ struct patience {
 	uint32_t pause;
 };
 
-static const struct xp_tx_engine without_fragments;
-
 /* ---- time ---- */
 
 static uint64_t now_us(void)
@@ -130,8 +128,8 @@ static int xsk_open(struct xdplace_tx *tx)
 	tx->job = calloc(1, sizeof(*tx->job));
 	if (!xsk || !tx->destinations || !tx->entries || !tx->job)
 		return xp_fail(ENOMEM, "transmitter: no memory");
-	if (!xp_tx_socket_fragments())
-		tx->engine = &without_fragments;
+	/* Fragments came with Linux 6.6. */
+	tx->most = xp_tx_socket_fragments() ? FRAGMENTS * FRAGMENT : XP_TX_CHUNK - HEAD;
 	tx->stats.counted = true;
 	return 0;
 }
@@ -803,17 +801,6 @@ static int xsk_write(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
 
 const struct xp_tx_engine xp_tx_xsk = {
 	.id = XDPLACE_TX_XSK,
-	.most = FRAGMENTS * FRAGMENT,
-	.open = xsk_open,
-	.close = xsk_close,
-	.prepare = xsk_prepare,
-	.write = xsk_write,
-};
-
-/* Before Linux 6.6. */
-static const struct xp_tx_engine without_fragments = {
-	.id = XDPLACE_TX_XSK,
-	.most = XP_TX_CHUNK - HEAD,
 	.open = xsk_open,
 	.close = xsk_close,
 	.prepare = xsk_prepare,
