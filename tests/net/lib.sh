@@ -29,8 +29,10 @@ XDPLACE=${XDPLACE:-$BUILD/xdplace}
 export LC_ALL=C
 export PATH=$PATH:/usr/sbin:/sbin
 
-# How many times slower than usual this machine may be: an emulated one is.
+# How many times slower than usual this machine may be: an emulated one is. It is also looked less
+# often at what is waited for, or looking is all it does.
 SLOW=${XPT_SLOW:-1}
+PAUSE=$((SLOW / 10)).$((SLOW % 10))
 
 PREFIX=xpt-$$
 CONTEXT=$PREFIX
@@ -164,18 +166,18 @@ runs()
 # NAME [SIGNAL [SECONDS]]: end it, wait, return its exit status; 124 if it had to be killed.
 stop()
 {
-	local pid=${PIDS[$1]:-} signal=${2:-TERM} tenths=$((10 * SLOW * ${3:-30})) killed='' status
+	local pid=${PIDS[$1]:-} signal=${2:-TERM} looks=$((10 * ${3:-30})) killed='' status
 
 	[ -n "$pid" ] || return 0
 	unset "PIDS[$1]"
 	kill "-$signal" "$pid" 2>/dev/null
 	while kill -0 "$pid" 2>/dev/null; do
-		if [ $((tenths--)) -le 0 ]; then
+		if [ $((looks--)) -le 0 ]; then
 			kill -KILL "$pid" 2>/dev/null
 			killed=yes
 			break
 		fi
-		sleep 0.1
+		sleep $PAUSE
 	done
 	wait "$pid" 2>/dev/null
 	status=$?
@@ -197,24 +199,24 @@ stop_all()
 # SECONDS COMMAND...: try until it succeeds.
 wait_for()
 {
-	local tenths=$((10 * SLOW * $1))
+	local looks=$((10 * $1))
 
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ $((tenths--)) -gt 0 ] || return 1
-		sleep 0.1
+		[ $((looks--)) -gt 0 ] || return 1
+		sleep $PAUSE
 	done
 }
 
 # NAME SECONDS COMMAND...: the same, but give up when NAME has ended.
 wait_ready()
 {
-	local name=$1 tenths=$((10 * SLOW * $2))
+	local name=$1 looks=$((10 * $2))
 
 	shift 2
 	until "$@" >/dev/null 2>&1; do
-		[ $((tenths--)) -gt 0 ] && runs "$name" || return 1
-		sleep 0.1
+		[ $((looks--)) -gt 0 ] && runs "$name" || return 1
+		sleep $PAUSE
 	done
 }
 
