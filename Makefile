@@ -3,7 +3,8 @@
 # make            library, CLI, BPF object, examples
 # make check      as root: install what is missing, build, run all tests
 # make demo       as root: install what is missing, build, show real traffic being placed
-# make check-kernels  boot Debian's 6.1 and 6.12 in QEMU and try there what was built (KERNELS=...)
+# make check-kernels  boot Debian's 6.1 and 6.12 in QEMU and try there what was built: half an hour
+#                 (KERNELS=-q: quick, KERNELS=6.1-rt: one of them; JOBS=...)
 # make fuzz-stages  libFuzzer on the pure stages and on what reads hostile memory: SECONDS=... each
 # make fuzz-object   changed packets through the program itself: SECONDS=60
 # make soak     as root: MINUTES=30 of traffic with faults, nothing may grow; RECORD=yes: into the README

@@ -3,65 +3,100 @@
 #
 # kernels.sh - try xdplace on Debian's kernels and on QEMU's network cards, in virtual machines.
 #
-# usage: kernels.sh [-qvw] [-b BUILD] [-t TEST,TEST...] [-n NET,NET...] [-s SHAPE,SHAPE...] [KERNEL...]
-#	-q  quick: a little of everything that matters on each of the generic kernels
+# usage: kernels.sh [-lqvw] [-b BUILD] [-t TEST,...] [-s SHAPE,...] [-p SUITE,...] [-n NET,...] [KERNEL...]
+#	-q  quick: do the verifiers of 6.1 and 6.12 accept the programs, is traffic placed there
+#	-l  long: also what is left out for its time alone
 #	-v  the whole console	-w  write the table of README.md anew from what was seen
 #	BUILD	directory with what was built [build]
-#	TEST	function test_TEST of tests/kernels/guest.sh [what the kernel's row in KERNELS says]
-#	NET	test of tests/net that `net` runs there, without its t_ [those of NETS]
-#	SHAPE	configuration that load_object knows [all of them; default, lanes2, xsk for cloud and rt]
+#	TEST	function test_TEST of tests/kernels/guest.sh
+#	SHAPE	configuration that load_object knows: for `load`
+#	SUITE	of tests/prog, out: the egress program: for `prog`
+#	NET	test of tests/net without its t_: for `net`
 #	KERNEL	6.1-generic 6.1-cloud 6.1-rt 6.12-generic 6.12-cloud [all]; 6.1, 6.12: the cloud kernels
+#	What is not named: all of it but for what LEFT_OUT names below.
+#	Environment: JOBS machines at a time [half as many as there are processors]; TIMEOUT, seconds
+#	for a machine [7200]
 #
-# In: a Debian 12 machine with what `scripts/dependencies.sh kernels` installs. Kernel packages, and
-# a newer QEMU for the cards that Debian 12's does not emulate (igb), come from the mirrors that this
-# machine's apt is configured for, and are kept in ${XDG_CACHE_HOME:-~/.cache}/xdplace; nothing of
-# this is installed.
+# In: a Debian 12 machine. What is missing of QEMU and the like is installed as far as that can be
+# done; kernel packages, and a newer QEMU for the cards that Debian 12's does not emulate (igb), come
+# from the mirrors that this machine's apt is configured for, and are kept in
+# ${XDG_CACHE_HOME:-~/.cache}/xdplace; nothing of these is installed.
 # Out: lines "ok KERNEL NAME", "not ok KERNEL NAME", "skip KERNEL NAME: WHY", as the last one
 # "N passed, N failed, N skipped"; the whole console in BUILD/kernels/KERNEL.log; what was seen of
-# drivers in BUILD/kernels/seen. Exit code 1 if anything was not ok, 2 for usage.
+# drivers in BUILD/kernels/KERNEL.seen. Exit code 1 if anything was not ok, 2 for usage.
 # Promises: needs no KVM and no network but apt's, and root only for the card with several queues
-# (in a network namespace that ends with the machine); changes nothing outside BUILD and the cache;
-# ends each machine after $TIMEOUT seconds [3600].
+# (in a network namespace that ends with the machine); changes nothing but packages, BUILD and the
+# cache; ends each machine after $TIMEOUT seconds, and all of them when it is ended itself.
 
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/xdplace
-TIMEOUT=${TIMEOUT:-3600}
+TIMEOUT=${TIMEOUT:-7200}
+JOBS=${JOBS:-$((($(nproc) + 1) / 2))}
 
-# name, suite, package that depends on the newest kernel, what it is good for
+# name, suite, package that depends on the newest kernel
 KERNELS="
-6.1-generic   bookworm            linux-image-amd64        everything
-6.12-generic  bookworm-backports  linux-image-amd64        everything
-6.1-rt        bookworm            linux-image-rt-amd64     programs
-6.1-cloud     bookworm            linux-image-cloud-amd64  basics
-6.12-cloud    bookworm-backports  linux-image-cloud-amd64  basics
+6.1-generic   bookworm            linux-image-amd64
+6.12-generic  bookworm-backports  linux-image-amd64
+6.1-rt        bookworm            linux-image-rt-amd64
+6.1-cloud     bookworm            linux-image-cloud-amd64
+6.12-cloud    bookworm-backports  linux-image-cloud-amd64
 "
-# shellcheck disable=SC2034 # what the last column names
-basics=boot,load,open,doctor,follow_native,follow_skb,follow_jumbo,follow_dispatcher,frames_native,frames_skb
-programs=$basics,prog
-# shellcheck disable=SC2034
-everything=$programs,beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem,net
-quick=boot,load,doctor,follow_native,follow_skb,virtio,vmxnet3,netem
-NETS=udp,interface,own,jumbo,vlan_tunnel,xsk,rps,queues,pinned,faults
+
+# All there is, in this order.
+ALL_TESTS=boot,load,open,doctor,follow_native,follow_skb,follow_jumbo,follow_dispatcher,frames_native,frames_skb
+ALL_TESTS+=,beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem,net,prog
+ALL_SHAPES=default,lanes2,nocsum,nopickup,xsk,csum,own,large,small,plain
+ALL_SUITES=tcp,holes,areas,udp,fragment,rtp,checksum,rules,table,own,full,lanes,hostile,egress,abuse,out
+ALL_NETS=$(basename -a -s .sh tests/net/t_*.sh | sed 's/^t_//' | paste -sd ,)
+QUICK_TESTS=boot,load,doctor,follow_native
+QUICK_SHAPES=default,lanes2,xsk
+
+# Emulation takes five to twenty times as long, and most of that is the verifier's, for each context
+# anew. So what a kernel has no part in is left out, and what kernels have in common is tried on one
+# of them. A pattern of kernels; what: a test, or load/SHAPE, prog/SUITE, net/NET; and why. What is
+# left out for its time alone, "long", is what -l is for.
+LEFT_OUT="
+*        net/captures,net/cli_usage,net/bad_use     no packet comes from a kernel there
+*        net/curl,net/iperf,net/ssh,net/capture     volume and rates: emulation has none to show
+*        net/fragments,net/rtp,net/interface,net/pinned,net/queues,net/jumbo,net/rps,net/vlan_tunnel,net/faults,net/own   long
+6.1-*    net/xsk                                    tried on 6.12-generic
+6.12-*   net/udp                                    tried on 6.1-generic
+*        prog/rules,prog/table,prog/hostile,prog/abuse,prog/own,prog/full,prog/areas,prog/rtp,prog/lanes   long
+6.12-*   prog/fragment                              tried on 6.1-generic
+6.1-*    prog/checksum                              tried on 6.12-generic
+6.1-rt   prog/fragment                              tried on 6.1-generic
+*        load/nocsum,load/nopickup,load/csum,load/own,load/small,load/plain                 long
+*-rt     load/large                                 the verifier is that of 6.1-generic
+*-cloud  load/large,load/xsk                        the verifier is that of generic
+*        open                                       long
+*-rt     follow_skb,follow_jumbo,follow_dispatcher,frames_skb                               tried on 6.1-generic
+*-cloud  follow_skb,follow_jumbo,follow_dispatcher,frames_native,frames_skb                 tried on generic
+*-cloud  net,prog                                   tried on generic, whose sources it has
+*-rt     net                                        tried on 6.1-generic
+*-cloud  beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem          tried on generic
+*-rt     beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem          tried on 6.1-generic
+"
 
 MODULES=(veth tun bonding 8021q sch_netem sch_ingress cls_bpf macvlan bridge failover net_failover
 	virtio_pci virtio_net vmxnet3 e1000e igb xsk_diag)
 # Our programs as far as they are built, and what the tests use of the host.
 OURS=(xdplace tests/load_object tests/open_context tests/datagrams tests/hold_context tests/prog tests/xsk_consumer
-	tests/consumer tests/same tests/injector tests/udp_talk)
+	tests/consumer tests/same tests/injector tests/udp_talk tests/rtp_talk examples/rtp)
 TOOLS=(bash ip tc ss ethtool nsenter unshare setpriv mountpoint jq curl nginx socat openssl iperf3 awk
 	grep sed find xargs ps sysctl cmp xxd capsh strace tcpdump xdp-filter)
 BUILD=build
 TESTS=
 SHAPES=
-NET=$NETS
+SUITES=
+NETS=
 VERBOSE=
 QUICK=
+LONG=
 WRITE=
 WORK=
 MACHINE=
-passed=0 failed=0 skipped=0
 
 usage() {
 	sed -n '/^# usage: /,/^#$/s/^# *//p' "$0" >&2
@@ -70,8 +105,9 @@ usage() {
 
 # shellcheck disable=SC2317 # the trap calls it
 cleanup() {
-	[ -n "$MACHINE" ] && kill "$MACHINE" 2> /dev/null
-	[ -n "$WORK" ] && rm -rf "$WORK"
+	# shellcheck disable=SC2046 # words wanted
+	kill $(jobs -p) 2> /dev/null && wait
+	rm -rf "$WORK"
 }
 
 # apt with lists and sources of its own, for a suite the host may not be configured for.
@@ -136,6 +172,7 @@ find_qemu() {
 	QEMU=(qemu-system-x86_64)
 	NEWER=
 	if [ ! -e "$CACHE/qemu/usr/bin/qemu-system-x86_64" ]; then
+		case ,${TESTS:-$ALL_TESTS}, in *,igb,*) ;; *) return ;; esac
 		download "$WORK/qemu" bookworm-backports qemu-system-x86 qemu-system-common \
 			qemu-system-data 2> /dev/null || return
 		for file in "$WORK"/qemu/*.deb; do
@@ -185,12 +222,11 @@ add_module() { # ROOT KERNEL_DIRECTORY MODULE
 	echo "$name.ko" >> "$1/modules/order"
 }
 
-# The guest's whole file system, as the kernel unpacks it into memory.
-make_initramfs() { # KERNEL_DIRECTORY FILE
-	local root=$WORK/root program module file
-	rm -rf "$root"
-	mkdir -p "$root"/{bin,sbin,modules,xdplace,etc,tests,var/log/nginx,usr/bin,usr/sbin}
-	: > "$root/modules/order"
+# The guest's file system but for the modules, once for all kernels: FILE, as a kernel unpacks it
+# into memory.
+make_base() { # FILE
+	local root=$WORK/base program file
+	mkdir -p "$root"/{bin,sbin,xdplace,etc,tests,var/log/nginx,usr/bin,usr/sbin}
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	install -m 755 tests/kernels/init "$root/init"
 	cp tests/kernels/guest.sh "$root/guest.sh"
@@ -207,10 +243,24 @@ make_initramfs() { # KERNEL_DIRECTORY FILE
 	for file in /usr/lib/*/bpf/*.o; do
 		[ -e "$file" ] && install -D -m 644 "$file" "$root$file"
 	done
+	pack "$root" > "$1"
+}
+
+pack() { # ROOT
+	(cd "$1" && find . | cpio --quiet -o -H newc)
+}
+
+# Archives behind one another are unpacked over one another.
+make_initramfs() { # KERNEL_DIRECTORY FILE
+	local root=$WORK/modules-${2##*/} module
+	[ -e "$WORK/base.cpio" ] || make_base "$WORK/base.cpio" || return
+	rm -rf "$root"
+	mkdir -p "$root/modules"
+	: > "$root/modules/order"
 	for module in "${MODULES[@]}"; do
 		add_module "$root" "$1" "$module"
 	done
-	(cd "$root" && find . | cpio --quiet -o -H newc) > "$2"
+	pack "$root" | cat "$WORK/base.cpio" - > "$2"
 }
 
 # Passes on the guest's results and counts them; no end is a failure as well.
@@ -226,17 +276,11 @@ results() { # KERNEL
 			[ "${line%% *}" = not ] && echo "not ok $1 ${line#not ok }" ||
 				echo "${line%% *} $1 ${line#* }"
 			;;
-		'@@ # seen '*) echo "$1 ${line#@@ \# seen }" >> "$BUILD/kernels/seen" ;;
+		'@@ # seen '*) echo "$1 ${line#@@ \# seen }" >> "$BUILD/kernels/$1.seen" ;;
 		'@@ #'*) echo "${line#@@ }" ;;
 		esac
 	done
 	[ -n "$ended" ] || echo "not ok $1 end: the guest died or took longer than $TIMEOUT s"
-}
-
-count() { # FILE
-	passed=$((passed + $(grep -c '^ok ' "$1")))
-	failed=$((failed + $(grep -c '^not ok ' "$1")))
-	skipped=$((skipped + $(grep -c '^skip ' "$1")))
 }
 
 # ---- network cards ----
@@ -286,41 +330,98 @@ choose_cards() { # TESTS
 
 # ---- one kernel ----
 
-run() { # KERNEL
-	local kernel=$1 directory log=$BUILD/kernels/$1.log tests=$TESTS shapes=$SHAPES purpose
-	purpose=$(column "$kernel" 4)
-	[ -n "$tests" ] || tests=${!purpose}
-	[ -n "$shapes" ] || [ "$purpose" = everything ] || shapes=default,lanes2,xsk
-	: > "$log" # a new one, before anybody reads it
-	sed -i "/^$kernel /d" "$BUILD/kernels/seen"
-	if ! directory=$(unpack "$kernel"); then
-		echo "skip $kernel: no kernel package in $CACHE/$kernel, and none to download"
-		skipped=$((skipped + 1))
-		return 0
+# The rows of LEFT_OUT that are this kernel's: WHAT,... WHY...
+left_out() { # KERNEL
+	local pattern row
+	while read -r pattern row; do
+		# shellcheck disable=SC2254 # a pattern
+		case $1 in $pattern) [ -n "$LONG" ] && [ "${row##* }" = long ] || echo "$row" ;; esac
+	done <<< "$LEFT_OUT"
+}
+
+# Of LIST, whose items LEFT_OUT calls PREFIX..., what is not left out.
+wanted() { # KERNEL PREFIX LIST
+	tr , '\n' <<< "$3" | sed "s|^|$2|" | grep -vxF -f <(left_out "$1" | cut -d ' ' -f 1 | tr , '\n') |
+		sed "s|^$2||" | paste -sd ,
+}
+
+# Nobody who has chosen needs to be told; nor of parts of what is left out as a whole.
+tell_left_out() { # KERNEL
+	local what why
+	[ -z "$TESTS" ] || return
+	while read -r what why; do
+		case $what in */*) [ -n "$(wanted "$1" '' "${what%%/*}")" ] || continue ;; esac
+		echo "skip $1 $what: ${why/#long/long, see -l}"
+	done < <(left_out "$1")
+}
+
+# What the kernel's machine needs, before any of them runs; false: skipped.
+prepare() { # KERNEL
+	local directory
+	if ! directory=$(unpack "$1"); then
+		echo "skip $1: no kernel package in $CACHE/$1, and none to download"
+		return 1
 	fi
-	make_initramfs "$directory" "$WORK/initramfs" || return 1
+	make_initramfs "$directory" "$WORK/$1.initramfs"
+}
+
+# A shell of its own for each of them.
+run() { # KERNEL
+	local kernel=$1 log=$BUILD/kernels/$1.log tests shapes suites nets
+	trap '[ -z "$MACHINE" ] || kill "$MACHINE" 2> /dev/null' EXIT
+	trap 'exit 1' INT TERM
+	tests=${TESTS:-$(wanted "$1" '' "$ALL_TESTS")}
+	shapes=${SHAPES:-$(wanted "$1" load/ "$ALL_SHAPES")}
+	suites=${SUITES:-$(wanted "$1" prog/ "$ALL_SUITES")}
+	nets=${NETS:-$(wanted "$1" net/ "$ALL_NETS")}
+	tell_left_out "$kernel"
 	choose_cards "$tests"
+	: > "$log" # a new one, before anybody reads it
 	# Without cmpxchg16b: when an interrupt comes right behind it, QEMU 7.2 gives it a flags
 	# register full of garbage, and the kernel, whose allocator lives on it, dies now and then.
 	# As many processors as there are, two at most: two that have to take turns wait for each other.
 	# What only costs time in an emulation, where nothing leaks, is off.
-	# In the background, so that a signal to this script is heard at once.
-	timeout -k 5 "$TIMEOUT" "${WRAP[@]}" "${QEMU[@]}" -M q35 -accel tcg -cpu max,-cx16 -smp "$(($(nproc) > 1 ? 2 : 1))" -m 3072 \
+	# In the background, so that a signal to this script is heard at once, and in a session of its
+	# own, so that no terminal ends it before this script does.
+	setsid timeout -k 5 "$TIMEOUT" "${WRAP[@]}" "${QEMU[@]}" -M q35 -accel tcg -cpu max,-cx16 \
+		-smp "$(($(nproc) > 1 ? 2 : 1))" -m 3072 \
 		-nodefaults -no-reboot -display none -monitor none -serial stdio "${CARDS[@]}" \
-		-kernel "$directory"/boot/vmlinuz-* -initrd "$WORK/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 no5lvl mitigations=off tests=$tests shapes=$shapes nets=$NET" \
+		-kernel "$CACHE/$kernel"/root/boot/vmlinuz-* -initrd "$WORK/$kernel.initramfs" \
+		-append "console=ttyS0 quiet panic=-1 no5lvl mitigations=off tests=$tests shapes=$shapes suites=$suites nets=$nets" \
 		< /dev/null > "$log" 2>&1 &
 	MACHINE=$!
-	tail -s 0.2 -n +1 -f --pid="$MACHINE" "$log" 2> /dev/null | results "$kernel" |
-		tee "$WORK/results" &
+	tail -s 0.2 -n +1 -f --pid="$MACHINE" "$log" 2> /dev/null | results "$kernel" &
 	wait $!
 	wait "$MACHINE" || tail -n 2 "$log"
 	MACHINE=
-	count "$WORK/results"
-	! grep -q '^not ok ' "$WORK/results" || echo "# the whole console is in $log"
+	grep -q '^@@ end' "$log" && ! grep -q '^@@ not ok ' "$log" || echo "# the whole console is in $log"
+}
+
+# All of them, JOBS at a time.
+run_all() { # KERNEL...
+	local kernel
+	trap 'kill $(jobs -p) 2> /dev/null && wait' EXIT
+	trap 'exit 1' INT TERM
+	for kernel; do
+		rm -f "$BUILD/kernels/$kernel.seen"
+		prepare "$kernel" || continue
+		while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do
+			wait -n
+		done
+		run "$kernel" &
+	done
+	wait
 }
 
 # ---- the table ----
+
+# What was last seen of each kernel, also by earlier runs.
+seen() {
+	local kernel
+	awk '{print $1}' <<< "$KERNELS" | while read -r kernel; do
+		cat "$BUILD/kernels/$kernel.seen" 2> /dev/null
+	done
+}
 
 # Rows are drivers, columns kernels, a cell what each mode did there.
 table() {
@@ -341,12 +442,12 @@ table() {
 				printf " %s |", cell[drivers[j], kernels[i]] == "" ? "-" : cell[drivers[j], kernels[i]]
 			print ""
 		}
-	}' "$BUILD/kernels/seen"
+	}'
 }
 
 # Between its markers in README.md.
 write_table() {
-	table > "$WORK/table"
+	seen | table > "$WORK/table"
 	sed -i -e '/<!-- matrix: begin -->/,/<!-- matrix: end -->/{//!d}' \
 		-e "/<!-- matrix: begin -->/r $WORK/table" README.md
 }
@@ -355,22 +456,24 @@ write_table() {
 main() {
 	local option kernel program names=()
 
-	while getopts qvwb:t:n:s: option; do
+	while getopts lqvwb:t:s:p:n: option; do
 		case $option in
+		l) LONG=1 ;;
 		q) QUICK=1 ;;
 		v) VERBOSE=1 ;;
 		w) WRITE=1 ;;
 		b) BUILD=$OPTARG ;;
 		t) TESTS=$OPTARG ;;
-		n) NET=$OPTARG ;;
 		s) SHAPES=$OPTARG ;;
+		p) SUITES=$OPTARG ;;
+		n) NETS=$OPTARG ;;
 		*) usage ;;
 		esac
 	done
 	shift $((OPTIND - 1))
 	if [ -n "$QUICK" ]; then
-		TESTS=${TESTS:-$quick} SHAPES=${SHAPES:-default,lanes2,xsk}
-		[ $# -gt 0 ] || set -- 6.1-generic 6.12-generic
+		TESTS=${TESTS:-$QUICK_TESTS} SHAPES=${SHAPES:-$QUICK_SHAPES}
+		[ $# -gt 0 ] || set -- 6.1 6.12
 	fi
 	# shellcheck disable=SC2046 # words wanted
 	[ $# -gt 0 ] || set -- $(awk '{print $1}' <<< "$KERNELS")
@@ -380,6 +483,7 @@ main() {
 		names+=("$kernel")
 	done
 	export PATH=$PATH:/usr/sbin:/sbin
+	scripts/dependencies.sh kernels || echo "# going on with what is there"
 	for program in qemu-system-x86_64 busybox cpio xz ip; do
 		if ! command -v "$program" > /dev/null; then
 			echo "skip kernels: $program is not installed"
@@ -392,13 +496,12 @@ main() {
 	trap 'exit 1' INT TERM
 	WORK=$(mktemp -d)
 	find_qemu
-	mkdir -p "$BUILD/kernels" && touch "$BUILD/kernels/seen"
-	for kernel in "${names[@]}"; do
-		run "$kernel" || failed=$((failed + 1))
-	done
+	mkdir -p "$BUILD/kernels"
+	run_all "${names[@]}" | tee "$WORK/results" &
+	wait $!
 	[ -z "$WRITE" ] || write_table
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ "$failed" -eq 0 ]
+	awk '{n[$1]++} END {printf "%d passed, %d failed, %d skipped\n", n["ok"], n["not"], n["skip"]; exit n["not"] > 0}' \
+		"$WORK/results"
 }
 
 main "$@"; exit # and nothing behind it is read when the file has changed

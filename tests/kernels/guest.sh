@@ -51,13 +51,14 @@ ip() {
 	/usr/bin/ip "$@"
 }
 
+# Once a second: here looking is dear.
 wait_for() { # SECONDS COMMAND...
-	local left=$(($1 * 5))
+	local left=$1
 	shift
 	while ! "$@" > /dev/null 2>&1; do
 		left=$((left - 1))
 		[ $left -gt 0 ] || return 1
-		usleep 200000
+		sleep 1
 	done
 }
 
@@ -178,8 +179,9 @@ attached_or_ended() {
 	attached || ended "$1"
 }
 
-listening() {
-	netstat -ltn | grep -q :9000
+# Is there a socket of this kind (t, u) with this port?
+bound() { # KIND PORT
+	netstat -"$1"an | grep -q ":$2 "
 }
 
 # Is what status tells what the kernel has?
@@ -310,20 +312,34 @@ place() { # NAME MODE
 	wire_down
 }
 
+# In the middle of it, however fast this machine is.
+lose_slave() {
+	until [ -s /tmp/got_tcp ]; do
+		usleep 50000
+	done
+	ip link set v0 down
+}
+
+complete() {
+	cmp -s /tmp/tcp /tmp/got_tcp
+}
+
 exchange() {
 	# nc ends the connection when its input ends: this one never does.
 	mkfifo /tmp/endless 2> /dev/null
 	nc -l -p 9000 > /tmp/got_tcp 0<> /tmp/endless &
 	listener=$!
-	# A wire that doubles packets brings more: then silence is the end.
+	wait_for 60 bound t 9000
+	[ "$WIRE" != bond ] || { lose_slave & }
+	ip netns exec peer /bin/busybox nc -w 5 10.9.0.1 9000 < /tmp/tcp
+	# Not before: its patience is not for what TCP takes. A wire that doubles packets brings more
+	# than was sent: then silence is the end.
 	datagrams receive /tmp/got_udp 9001 "${LOSSY:+10000}1000000" &
 	receiving=$!
-	wait_for 10 listening
-	[ "$WIRE" != bond ] || { sleep 1 && ip link set v0 down; } &
-	ip netns exec peer /bin/busybox nc -w 5 10.9.0.1 9000 < /tmp/tcp
+	wait_for 60 bound u 9001
 	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001
 	wait $receiving
-	sleep 1 # the consumer's
+	wait_for 30 complete # whoever receives may have had no turn yet
 	kill $listener 2> /dev/null
 }
 
@@ -362,7 +378,7 @@ both_modes() { # NAME
 
 # What the tests below change for one of them.
 plain() {
-	WIRE=veth KIND='' DRIVER='' LOSSY='' NATIVE_MAY_FAIL='' SEEN='' MEGABYTES=8
+	WIRE=veth KIND='' DRIVER='' LOSSY='' NATIVE_MAY_FAIL='' SEEN='' MEGABYTES=3
 }
 plain
 RELAY=
@@ -395,7 +411,7 @@ test_follow_dispatcher() {
 
 # cards NAME KIND [y: native XDP may be refused]
 cards() {
-	WIRE=card KIND=$2 DRIVER=$1 NATIVE_MAY_FAIL=$3 MEGABYTES=4
+	WIRE=card KIND=$2 DRIVER=$1 NATIVE_MAY_FAIL=$3 MEGABYTES=2
 	card 0 > /dev/null || {
 		echo "skip $1: this QEMU has no such card, or this kernel no driver"
 		plain
@@ -565,20 +581,30 @@ test_net() {
 	local name
 	# shellcheck disable=SC2154 # a kernel parameter
 	for name in $(echo "$nets" | tr , ' '); do
+		began=$(seconds_up)
 		BUILD=/xdplace XPT_SLOW=10 timeout 1200 /usr/bin/bash "/tests/net/t_$name.sh" 2>&1
 		[ $? -ne 124 ] || echo "not ok t_$name: took longer than 20 minutes"
+		echo "# t_$name: $(($(seconds_up) - began)) s"
 	done
 }
 
 # Packets by BPF_PROG_TEST_RUN: what the programs do, not only whether they load. Last, as it takes
-# longest; in one process, as emulation makes each fork dear, and without libcheck's time limits,
-# which would judge the emulation.
+# longest; in one process for each suite, as emulation makes each fork dear, and without libcheck's
+# time limits, which would judge the emulation. "out": the egress program.
 test_prog() {
+	local suite arguments
 	need prog prog || return
-	if CK_FORK=no CK_DEFAULT_TIMEOUT=0 CK_VERBOSITY=normal prog > /tmp/prog 2>&1; then
-		echo "ok prog: $(grep -m 1 '^[0-9]*%' /tmp/prog)"
-	else
-		echo "not ok prog: exit code $?, $(grep -m 1 '^[0-9]*%' /tmp/prog)"
-		grep -E '^[^ ]+:[0-9]+:[FE]:' /tmp/prog || tail -n 20 /tmp/prog
-	fi
+	# shellcheck disable=SC2154 # a kernel parameter
+	for suite in $(echo "$suites" | tr , ' '); do
+		began=$(seconds_up)
+		arguments=$suite
+		[ "$suite" != out ] || arguments='out tcp udp'
+		# shellcheck disable=SC2086 # words wanted
+		if CK_FORK=no CK_DEFAULT_TIMEOUT=0 CK_VERBOSITY=normal prog $arguments > /tmp/prog 2>&1; then
+			echo "ok prog_$suite: $(grep -m 1 '^[0-9]*%' /tmp/prog), $(($(seconds_up) - began)) s"
+		else
+			echo "not ok prog_$suite: exit code $?, $(grep -m 1 '^[0-9]*%' /tmp/prog)"
+			grep -E '^[^ ]+:[0-9]+:[FE]:' /tmp/prog || tail -n 20 /tmp/prog
+		fi
+	done
 }
