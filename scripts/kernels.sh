@@ -48,10 +48,10 @@ KERNELS="
 ALL_TESTS=boot,load,open,doctor,follow_native,follow_skb,follow_jumbo,follow_dispatcher,frames_native,frames_skb
 ALL_TESTS+=,beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem,net,prog
 ALL_SHAPES=default,lanes2,nocsum,nopickup,xsk,csum,own,large,small,plain
-ALL_SUITES=tcp,holes,areas,udp,fragment,rtp,checksum,rules,table,own,full,lanes,hostile,egress,abuse,out
+ALL_SUITES=$(sed -n 's/^\tX(\([a-z_]*\)).*/\1/p' tests/prog/suites.h | paste -sd ,),out
 ALL_NETS=$(basename -a -s .sh tests/net/t_*.sh | sed 's/^t_//' | paste -sd ,)
 QUICK_TESTS=boot,load,doctor,follow_native
-QUICK_SHAPES=default,lanes2,xsk
+QUICK_SHAPES=default,lanes2
 
 # Emulation takes five to twenty times as long, and most of that is the verifier's, for each context
 # anew. So what a kernel has no part in is left out, and what kernels have in common is tried on one
@@ -60,9 +60,8 @@ QUICK_SHAPES=default,lanes2,xsk
 LEFT_OUT="
 *        net/captures,net/cli_usage,net/bad_use     no packet comes from a kernel there
 *        net/curl,net/iperf,net/ssh,net/capture     volume and rates: emulation has none to show
-*        net/fragments,net/rtp,net/interface,net/pinned,net/queues,net/jumbo,net/rps,net/vlan_tunnel,net/faults,net/own   long
+*        net/udp,net/fragments,net/rtp,net/interface,net/pinned,net/queues,net/jumbo,net/rps,net/vlan_tunnel,net/faults,net/own   long
 6.1-*    net/xsk                                    tried on 6.12-generic
-6.12-*   net/udp                                    tried on 6.1-generic
 *        prog/rules,prog/table,prog/hostile,prog/abuse,prog/own,prog/full,prog/areas,prog/rtp,prog/lanes   long
 6.12-*   prog/fragment                              tried on 6.1-generic
 6.1-*    prog/checksum                              tried on 6.12-generic
@@ -85,7 +84,7 @@ MODULES=(veth tun bonding 8021q sch_netem sch_ingress cls_bpf macvlan bridge fai
 OURS=(xdplace tests/load_object tests/open_context tests/datagrams tests/hold_context tests/prog tests/xsk_consumer
 	tests/consumer tests/same tests/injector tests/udp_talk tests/rtp_talk examples/rtp)
 TOOLS=(bash ip tc ss ethtool nsenter unshare setpriv mountpoint jq curl nginx socat openssl iperf3 awk
-	grep sed find xargs ps sysctl cmp xxd capsh strace tcpdump xdp-filter)
+	grep sed find xargs ps sysctl cmp xxd capsh strace tcpdump bpftool xdp-filter)
 BUILD=build
 TESTS=
 SHAPES=

@@ -30,7 +30,7 @@ export LC_ALL=C
 export PATH=$PATH:/usr/sbin:/sbin
 
 # How many times slower than usual this machine may be: an emulated one is. It is also looked less
-# often at what is waited for, or looking is all it does.
+# often at what is waited for, or looking is all it does, and large volumes are so much smaller.
 SLOW=${XPT_SLOW:-1}
 PAUSE=$((SLOW / 10)).$((SLOW % 10))
 

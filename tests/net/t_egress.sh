@@ -309,8 +309,8 @@ all_forwarded()
 
 setup 402653184
 others=$(egress_programs)
-make_file "$WORK/upload" 30000001 1
-make_file "$WORK/down" 20000003 2
+make_file "$WORK/upload" $((30000001 / SLOW)) 1
+make_file "$WORK/down" $((20000003 / SLOW)) 2
 make_file "$WORK/part1" 300000 3
 make_file "$WORK/part2" 2500000 4
 make_file "$WORK/part3" 300000 5

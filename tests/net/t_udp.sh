@@ -76,10 +76,10 @@ no_rule()
 }
 
 setup
-run_case udp_request_response_native_ipv4 "R1 R2 R15 R16" exchange native 4 500 1 100
-run_case udp_request_response_skb_ipv6 "R1 R2 R15 R16" exchange skb 6 500 1 0
-run_case udp_bulk_native_ipv6 "R15 R16" exchange native 6 200 100 1400
-run_case udp_bulk_skb_ipv4 "R15 R16" exchange skb 4 200 100 0
+run_case udp_request_response_native_ipv4 "R1 R2 R15 R16" exchange native 4 $((500 / SLOW)) 1 100
+run_case udp_request_response_skb_ipv6 "R1 R2 R15 R16" exchange skb 6 $((500 / SLOW)) 1 0
+run_case udp_bulk_native_ipv6 "R15 R16" exchange native 6 $((200 / SLOW)) 100 1400
+run_case udp_bulk_skb_ipv4 "R15 R16" exchange skb 4 $((200 / SLOW)) 100 0
 for mode in native skb; do
 	run_case "udp_taken_$mode" "R15 R16" taken $mode
 	run_case "no_rule_no_change_$mode" "R16" no_rule $mode
