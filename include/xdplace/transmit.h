@@ -107,9 +107,11 @@ struct xdplace_destination {
 	uint8_t mac[6]; /* of the next hop */
 	struct sockaddr_storage to;
 	struct sockaddr_storage from;
-	uint32_t changes;      /* times that the way to it changed */
-	uint64_t packets;      /* handed to the driver */
-	uint64_t bytes;	       /* of payload in them */
+	uint32_t changes; /* times that the way to it changed */
+	uint64_t packets; /* handed to the driver */
+	uint64_t bytes;	  /* of payload in them */
+	uint64_t refused; /* packets that it did not take, and that were given up */
+	uint64_t refused_bytes;
 	uint16_t rtp_sequence; /* of the next packet */
 };
 int xdplace_destination_get(struct xdplace_tx *tx, uint32_t destination,
@@ -171,8 +173,7 @@ void xdplace_tx_stats(struct xdplace_tx *tx, struct xdplace_tx_stats *stats);
 /*
  * Streams with a bit rate each, over one transmitter. Time is cut into intervals; what is due of
  * all streams in an interval goes in one write at its beginning (in several, if it is more than
- * `entries`). Completions of the transmitter are polled by the pacer; another write of the
- * program's is sent, but its completion is lost.
+ * `entries`). Meanwhile the transmitter is the pacer's: the program neither writes nor polls.
  */
 struct xdplace_pacer;
 

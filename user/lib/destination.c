@@ -382,6 +382,8 @@ static void get_locked(struct xp_tx_ways *ways, const struct xp_way *w,
 	info->changes = w->changes;
 	info->packets = d->packets - d->refused;
 	info->bytes = d->bytes - d->refused_bytes;
+	info->refused = d->refused;
+	info->refused_bytes = d->refused_bytes;
 	info->rtp_sequence = d->sequence;
 }
 

@@ -153,26 +153,25 @@ static uint64_t phase(uint32_t n, uint64_t packet_ns)
 	return packet_ns * (n * 2654435769u) >> 32;
 }
 
-void xp_pace_resize(struct xp_pace_stream *stream, uint32_t packet)
+void xp_pace_resize(struct xp_pace_stream *stream, uint32_t room)
 {
-	if (packet >= stream->unit)
-		packet -= packet % stream->unit;
-	stream->packet = packet;
-	stream->due_step = due_share(stream, packet);
-	stream->ticks_step = ticks_share(stream, packet);
+	stream->room = room;
+	stream->packet = room < stream->unit ? room : room - room % stream->unit;
+	stream->due_step = due_share(stream, stream->packet);
+	stream->ticks_step = ticks_share(stream, stream->packet);
 }
 
-static bool valid(const struct xdplace_stream_opts *opts, uint32_t packet)
+static bool valid(const struct xdplace_stream_opts *opts, uint32_t room)
 {
-	return opts->rate && opts->rate <= XP_PACE_RATE && packet && packet <= UINT16_MAX &&
-	       opts->unit <= packet;
+	return opts->rate && opts->rate <= XP_PACE_RATE && room && room <= UINT16_MAX &&
+	       opts->unit <= room;
 }
 
-int xp_pace_open(struct xp_pace *pace, const struct xdplace_stream_opts *opts, uint32_t packet)
+int xp_pace_open(struct xp_pace *pace, const struct xdplace_stream_opts *opts, uint32_t room)
 {
 	struct xp_pace_stream *stream;
 
-	if (!valid(opts, packet))
+	if (!valid(opts, room))
 		return -EINVAL;
 	stream = find_free(pace);
 	if (!stream)
@@ -188,7 +187,7 @@ int xp_pace_open(struct xp_pace *pace, const struct xdplace_stream_opts *opts, u
 		.loop = opts->loop,
 		.marker = opts->marker,
 	};
-	xp_pace_resize(stream, packet);
+	xp_pace_resize(stream, room);
 	stream->due.whole = pace->horizon + phase(pace->opened++, stream->due_step.whole);
 	pace->used++;
 	if (opts->length)

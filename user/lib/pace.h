@@ -40,6 +40,7 @@ struct xp_pace_stream {
 	uint64_t rate;
 	uint32_t clock;
 	uint32_t timestamp; /* of tick 0 */
+	uint32_t room;	    /* bytes that the path takes in a packet */
 	uint32_t packet;    /* bytes of a full one: a multiple of the unit */
 	uint32_t unit;
 	uint32_t destination;
@@ -65,9 +66,10 @@ struct xp_pace_stream {
 	bool begun;	   /* there was one */
 
 	/* pacer.c's */
-	uint64_t write;	  /* the last that has data of this stream */
-	uint64_t settled; /* bytes taken for writes that are completed */
-	uint64_t before;  /* counters of the destination when the stream was opened */
+	uint64_t write;		 /* the last that has data of this stream */
+	uint64_t settled;	 /* bytes taken for writes that are completed, at least */
+	bool settling;		 /* it is known what was, before `write` */
+	uint64_t packets_before; /* counters of the destination when the stream was opened */
 	uint64_t bytes_before;
 	uint64_t refused_before;
 	uint64_t refused_bytes_before;
@@ -97,8 +99,8 @@ struct xp_pace_due {
 
 void xp_pace_free(struct xp_pace *pace);
 
-/* `packet` bytes at most in a packet. A stream's number, or -EINVAL, -ENOMEM. */
-int xp_pace_open(struct xp_pace *pace, const struct xdplace_stream_opts *opts, uint32_t packet);
+/* The path takes `room` bytes in a packet. A stream's number, or -EINVAL, -ENOMEM. */
+int xp_pace_open(struct xp_pace *pace, const struct xdplace_stream_opts *opts, uint32_t room);
 void xp_pace_close(struct xp_pace *pace, struct xp_pace_stream *stream);
 struct xp_pace_stream *xp_pace_stream(const struct xp_pace *pace, uint32_t number); /* or NULL */
 /*
@@ -107,8 +109,8 @@ struct xp_pace_stream *xp_pace_stream(const struct xp_pace *pace, uint32_t numbe
  */
 int xp_pace_feed(struct xp_pace *pace, struct xp_pace_stream *stream, const void *data,
 		 uint64_t length, uint64_t interval);
-/* The path takes `packet` bytes in a packet now. */
-void xp_pace_resize(struct xp_pace_stream *stream, uint32_t packet);
+/* The path takes `room` bytes in a packet now. */
+void xp_pace_resize(struct xp_pace_stream *stream, uint32_t room);
 /* Up to `most` packets that are due before `until`; fewer: that is the horizon now. */
 uint32_t xp_pace_take(struct xp_pace *pace, uint64_t until, struct xdplace_tx_entry *entries,
 		      struct xp_pace_due *due, uint32_t most);
