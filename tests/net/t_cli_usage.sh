@@ -7,7 +7,7 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-VERBS="load unload status clean rule flow area stats watch top follow doctor"
+VERBS="load unload status clean rule flow area stats watch top follow send doctor"
 NAME=xpt-$$ # names of contexts have 15 characters at most
 FAILED=0
 
@@ -126,6 +126,8 @@ no_idle_options()
 	run_case cli_follow_no_pin - not_listed --pin follow --help
 	run_case cli_doctor_no_context - not_listed --context doctor --help
 	run_case cli_doctor_no_pin - not_listed --pin doctor --help
+	run_case cli_send_no_context - not_listed --context send --help
+	case_refused send_context 2 "needs no context" send -n "$NAME-1"
 	case_accepted load_has_pin ' --pin NAME ' load --help
 	case_refused watch_pin 2 "xdplace load --pin" watch c0 --pin "$NAME-1"
 	case_refused follow_pin 2 "xdplace load --pin" follow c0 -o nowhere -p "$NAME-1"
@@ -167,6 +169,7 @@ words()
 	done
 	run_case cli_action_completed - completed dump area du
 	run_case cli_mode_completed - completed skb load c0 -m s
+	run_case cli_engine_completed - completed xsk send --engine x
 }
 
 # ---- values ----
@@ -221,6 +224,73 @@ bad_values()
 	case_refused watch_interface_twice 2 "c0 is named twice" watch c0 c0
 	case_refused load_unknown_interface 1 "nosuch0" load nosuch0
 	case_refused load_second_unknown 1 "nosuch0" load c0 nosuch0
+}
+
+# NAME PATTERN OPTION VALUE
+bad_send()
+{
+	case_refused "send_$1" 2 "$2" send "$WORK/input" --to 10.77.0.9:5004 "$3" "$4"
+}
+
+bad_sends()
+{
+	echo input >"$WORK/input"
+	case_refused send_nowhere 2 "where shall it go" send "$WORK/input"
+	bad_send to_no_port "ADDR:PORT is wanted" --to 10.77.0.9
+	bad_send to_port_zero "ADDR:PORT is wanted" --to 10.77.0.9:0
+	bad_send to_port_large "ADDR:PORT is wanted" --to 10.77.0.9:65536
+	bad_send to_port_word "ADDR:PORT is wanted" --to 10.77.0.9:rtp
+	bad_send to_address "ADDR:PORT is wanted" --to 10.77.0.256:5004
+	bad_send to_name "ADDR:PORT is wanted" --to localhost:5004
+	bad_send to_bare_v6 "ADDR:PORT is wanted" --to fd77::9:5004
+	bad_send to_open_bracket "ADDR:PORT is wanted" --to '[fd77::9:5004'
+	bad_send to_scope "ADDR:PORT is wanted" --to '[fe80::1%nosuch0]:5004'
+	bad_send to_empty "ADDR:PORT is wanted" --to ''
+	bad_send from_word "an address is wanted" --from here
+	bad_send from_family "another address family" --from fd77::2
+	bad_send rate_word "bits a second are wanted" --rate fast
+	bad_send rate_unit "bits a second are wanted" --rate 8Mb
+	bad_send rate_zero "must be 1 to 1T" --rate 0
+	bad_send rate_large "must be 1 to 1T" --rate 2T
+	bad_send rate_negative "bits a second are wanted" --rate -5
+	bad_send rtp_type "must be 0 to 127" --rtp 128
+	bad_send rtp_clock "must be 1 to" --rtp 96,0
+	bad_send rtp_clock_word "a number is wanted" --rtp 96,fast
+	bad_send rtp_no_rate "needs --rate" --rtp 33
+	bad_send interval_no_rate "needs --rate" --interval 2ms
+	bad_send interval_short "must be 500us to 100ms" --interval 499us
+	bad_send interval_long "must be 500us to 100ms" --interval 101ms
+	bad_send interval_unit "a time is wanted" --interval 2
+	bad_send engine_unknown "must be run, xsk or auto" --engine dpdk
+	bad_send queue_word "a number is wanted" --queue first
+	bad_send payload_zero "must be 1 to 65535" --payload 0
+	bad_send payload_large "must be 1 to 65535" --payload 70000
+	bad_send unit_zero "must be 1 to 65535" --unit 0
+	case_refused send_unit_payload 2 "does not fit in --payload" \
+		send "$WORK/input" --to 10.77.0.9:5004 --payload 100 --unit 188
+	bad_send loop_zero "must be 1 to" --loop 0
+	bad_send loop_word "a number is wanted" --loop always
+	case_refused send_loop_stdin 2 "standard input can be read only once" \
+		send --to 10.77.0.9:5004 --loop 2
+	bad_send ttl_zero "must be 1 to 255" --ttl 0
+	bad_send ttl_large "must be 1 to 255" --ttl 256
+	bad_send tos_large "must be 0 to 255" --tos 256
+	bad_send weight_zero "must be 1 to 255" --weight 0
+	bad_send weight_large "must be 1 to 255" --weight 256
+	bad_send memory_word "a size is wanted" --memory much
+	bad_send memory_no_power "power of two" --memory 100000
+	bad_send memory_small "not in 65536" --memory 32K
+	case_refused send_no_file 1 "open .*nothere: No such file" \
+		send "$WORK/nothere" --to 10.77.0.9:5004
+	case_refused send_directory 1 "Is a directory" send "$WORK" --to 10.77.0.9:5004
+	case_refused send_no_list 1 "open .*nothere: No such file" \
+		send "$WORK/input" --to-file "$WORK/nothere"
+	printf '# streams\n10.77.0.9:5004\n10.77.0.9 # no port\n' >"$WORK/list"
+	case_refused send_list_line 2 "list, line 3: '10.77.0.9'" send "$WORK/input" --to-file "$WORK/list"
+	case_refused send_no_route 1 "10\.78\.0\.1|[Uu]nreachable|no route" \
+		send "$WORK/input" --to 10.78.0.1:5004
+	in_ns client ethtool -K s1 gro on >/dev/null 2>&1 # or c0 can not send for XDP
+	case_refused send_no_neighbour 1 "10\.77\.0\.9" send "$WORK/input" --to 10.77.0.9:5004
 }
 
 # ---- rules ----
@@ -496,6 +566,7 @@ every_verb
 no_idle_options
 words
 bad_values
+bad_sends
 bad_rules
 bad_operands
 no_context

@@ -51,6 +51,7 @@ int verb_stats(int argc, char **argv);
 int verb_watch(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_follow(int argc, char **argv);
+int verb_send(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 
 /* ---- options (options.c) ---- */

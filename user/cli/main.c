@@ -64,6 +64,15 @@ static const struct cli_verb verbs[] = {
 	 "bad_checksums, unwritten (placed, but writing failed), reason (null: has not ended).\n"
 	 "Without other sizes: an eighth of the memory, 64M to 512M, in areas of 4K to 32K, --ring 65536,\n"
 	 "--window 256 areas, --flows three quarters of the areas; from a file nothing ages."},
+	{"send", verb_send, "[FILE]... --to ADDR:PORT... [OPTION]...",
+	 "files or standard input to one or many destinations",
+	 "UDP datagrams, or RTP packets with --rtp, as long as the MTU allows. Each destination gets the\n"
+	 "whole input; destinations take turns packet by packet. Without --rate as fast as the path\n"
+	 "takes it. A file that is longer than the memory is read while it is sent.\n"
+	 "A line for each destination at the end; exit code 1 if anything of it did not go out. With\n"
+	 "--json one document; unsent are bytes never made into packets, refused are packets that a\n"
+	 "driver did not take; pace (null without --rate): late are packets that went more than an\n"
+	 "interval after they were due, starved intervals without input, jitter as RFC 3550, 6.4.1."},
 	{"doctor", verb_doctor, "[IF]...",
 	 "what this kernel and these interfaces can do, and what to change", NULL},
 };
