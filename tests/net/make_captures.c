@@ -3,7 +3,8 @@
  * make_captures.c - in: a directory. Out: captures in it, of conversations between alice and bob:
  * cases.pcap with what TCP, an attacker or a bad network can do to a stream, offload.pcap of a host
  * whose NIC computes checksums, link_*.pcap with link types, form_*.pcap with forms of the file,
- * super_*.pcap with packets before segmentation, cut.pcap with packets cut short. Where every
+ * super_*.pcap with packets before segmentation, cut.pcap with packets cut short, datagrams.pcap
+ * with UDP, some of it in fragments. Where every
  * follower must give the same, CAPTURE.expected has what alice has sent, or
  * CAPTURE.PORT.CASE.expected.
  *
@@ -466,6 +467,42 @@ static void make_links(void)
 	}
 }
 
+/* ---- datagrams ---- */
+
+static void write_fragment(struct out *out, uint32_t at, uint32_t bytes, uint32_t id)
+{
+	static struct frame part;
+	uint32_t all = 8 + frame.payload;
+
+	packet_cut(&frame, at, at + bytes < all ? bytes : all - at, at + bytes < all, id, &part);
+	write_packet(out, part.bytes, part.len);
+}
+
+/* Both families and directions, empty ones among them, the larger in fragments out of order. */
+static void make_datagrams(void)
+{
+	struct packet packet = {.udp = 1};
+	struct out out;
+	uint32_t i;
+
+	begin_file(&out, "datagrams", ethernet);
+	for (i = 0; i < 60; i++) {
+		packet.v6 = i & 1;
+		packet.reverse = i % 3 == 0;
+		packet.len = i % 4 > 1 ? 2000 + i * 10 : i * 97 % 1400;
+		packet.seq += packet.len;
+		packet_build(&packet, &frame);
+		if (packet.len < 1400) {
+			write_packet(&out, frame.bytes, frame.len);
+			continue;
+		}
+		write_fragment(&out, 2000, 2000, i);
+		write_fragment(&out, 0, 1000, i);
+		write_fragment(&out, 1000, 1000, i);
+	}
+	end_file(&out);
+}
+
 /* ---- what capturing does ---- */
 
 /* Only the first bytes of each packet were kept. */
@@ -520,6 +557,7 @@ int main(int argc, char **argv)
 	make_cases("cases", false);
 	make_cases("offload", true);
 	make_links();
+	make_datagrams();
 	make_cut();
 	make_super("super_tso", 20000, 0);
 	make_super("super_tso6", 20000, 1);

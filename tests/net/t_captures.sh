@@ -61,8 +61,11 @@ cut_short()
 others()
 {
 	"$ROOT/scripts/compare-captures" -x "$XDPLACE" "$WORK/captures/cases.pcap" \
-		"$WORK/captures/offload.pcap" >"$WORK/compared" || no "$(cat "$WORK/compared")" || return
-	grep -qE '^ +same +[1-9]' "$WORK/compared" || no "$(cat "$WORK/compared")"
+		"$WORK/captures/offload.pcap" "$WORK/captures/datagrams.pcap" >"$WORK/compared" ||
+		no "$(cat "$WORK/compared")" || return
+	grep -qE '^ +same +[1-9]' "$WORK/compared" || no "$(cat "$WORK/compared")" || return
+	# Two families, two directions.
+	grep -q 'datagrams.pcap: 4 same' "$WORK/compared" || no "$(cat "$WORK/compared")"
 }
 
 setup 268435456
