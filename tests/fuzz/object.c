@@ -11,8 +11,9 @@
  * believed. A round is ROUND_FRAMES of them in a context of its own, and depends on its number
  * alone.
  *
- * Holds: areas into which nothing may be placed (guards, own areas of nobody) are untouched; every
- * area is in one place; each frame has one op-code; the bytes told are those counted (stand.h).
+ * Holds: areas into which nothing may be placed (guards, own areas of nobody, those that are free)
+ * are untouched; no two completions tell the same byte of an area; every area is in one place;
+ * each frame has one op-code; the bytes told are those counted (stand.h).
  */
 #include <getopt.h>
 #include <linux/bpf.h>
@@ -24,6 +25,7 @@
 #include "../random.h"
 #include "../prog/stand.h"
 #include "../runner.h"
+#include "context.h"
 #include "parse.h"
 #include "sum.h"
 
@@ -196,6 +198,74 @@ static void make_right(void)
 		sum_make_right(work.bytes, &p, one_in(16));
 }
 
+/* ---- where bytes may be ---- */
+
+static uint8_t *taken; /* of the UMEM: bytes that a completion told, until their area comes back */
+
+static uint32_t area_size(void)
+{
+	return 1u << stand.config->area_shift;
+}
+
+static void note_told(uint32_t at, uint32_t bytes, const struct xp_completion *c)
+{
+	const uint8_t *before = memchr(taken + at, 1, bytes);
+	uint32_t place = before ? before - taken : 0;
+
+	if (before)
+		ck_abort_msg("%s: %s tells of byte %u of area %u: told before", stand.where,
+			     xdplace_opcode_name(c->opcode), place & (area_size() - 1),
+			     place >> stand.config->area_shift);
+	memset(taken + at, 1, bytes);
+}
+
+/* It is free again, and looks like that. */
+static void handed_over(uint32_t at)
+{
+	at &= ~(area_size() - 1);
+	memset(taken + at, 0, area_size());
+	memset(stand.umem + at, FILL, area_size());
+}
+
+static void look_at(const struct xp_completion *c)
+{
+	uint32_t room = area_size() - (c->data & (area_size() - 1)), first = c->data_len;
+
+	if (first > room)
+		first = room;
+	if (c->header_len)
+		note_told(c->header, c->header_len, c);
+	/* Both are told twice: EARLY before, or once more when the datagram is whole. */
+	if (c->data_len && !(c->flags & XP_CAUGHT_UP) && c->opcode != XP_FRAGMENT) {
+		note_told(c->data, first, c);
+		if (c->data_len > first)
+			note_told(c->data2, c->data_len - first, c);
+	}
+	if (c->flags & XP_RELEASE_HEADER)
+		handed_over(c->header);
+	if (c->flags & XP_RELEASE_DATA)
+		handed_over(c->data);
+	if (c->flags & XP_RELEASE_DATA2)
+		handed_over(c->data2);
+}
+
+/* Nothing is written to areas that are user space's. */
+static void check_free(void)
+{
+	static uint8_t fill[1 << XP_MAX_AREA_SHIFT];
+	static uint32_t kind[1024];
+	uint32_t area, areas = stand.ctx->layout.usable;
+
+	memset(fill, FILL, sizeof(fill));
+	ck_assert(areas <= sizeof(kind) / sizeof(kind[0]));
+	ck_assert_int_eq(xp_map_read(stand.ctx->map[XP_MAP_AREAS], 0, areas, kind, sizeof(kind[0])),
+			 0);
+	for (area = 0; area < areas; area++)
+		if (XP_AREA_KIND(kind[area]) == XP_AREA_USER &&
+		    memcmp(stand.umem + area * area_size(), fill, area_size()))
+			ck_abort_msg("%s: area %u is free and was written to", stand.where, area);
+}
+
 /* ---- rounds ---- */
 
 static void open_round(unsigned round)
@@ -219,6 +289,9 @@ static void open_round(unsigned round)
 		stand_rule("take whole udp");
 	stand_rule("tap stream any");
 	stand.action = -1;
+	stand.each = look_at;
+	taken = calloc(1, stand.umem_size);
+	ck_assert(taken != NULL);
 }
 
 static void drain(void)
@@ -226,8 +299,8 @@ static void drain(void)
 	uint32_t lane;
 
 	for (lane = 0; lane < stand.config->lanes; lane++) {
-		stand_drain(lane);
 		xdplace_lane_tick(stand.lane[lane]);
+		stand_drain(lane);
 	}
 }
 
@@ -274,12 +347,15 @@ static void run_round(unsigned round)
 		stand_feed_frame(below(stand.config->lanes), work.bytes, work.len);
 		if (i % 256 == 255)
 			drain();
+		if (i % 2048 == 2047)
+			check_free();
 		if (i % 20000 == 19999)
 			stand_audit();
 	}
 	executions += ROUND_FRAMES;
 	note_met();
 	stand_close();
+	free(taken);
 }
 
 START_TEST(changed_packets)

@@ -543,6 +543,8 @@ static void check_completion(uint32_t lane, const struct xp_completion *c, uint8
 
 	check_fields(lane, c);
 	add_up(c);
+	if (stand.each)
+		stand.each(c);
 	if (c->flow == XP_NONE || stand.anonymous)
 		return;
 	s = stream_of(c->flow);

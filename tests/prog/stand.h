@@ -116,6 +116,7 @@ struct stand {
 	bool own_used;		   /* own areas are written to on purpose */
 	bool broken;		   /* user space did harm to itself: no audit, no sums */
 	const char *where;	   /* table and row, for messages */
+	void (*each)(const struct xp_completion *c); /* looks at every completion; NULL */
 };
 extern struct stand stand;
 
