@@ -185,6 +185,13 @@ killed()
 	written "$1" "$WORK/file" 1400 1 0 10.77.0.1:5000 && all_went
 }
 
+# From own areas of a context, of which none gets lost.
+from_context()
+{
+	placed context 1000000 5003 || return
+	grep -q '^areas: 0 lost, 0 twice$' "$WORK/said" || no "$(cat "$WORK/said")"
+}
+
 ours()
 {
 	bpftool -j prog show 2>/dev/null | jq '[.[] | select(.name == "xp_transmit" or .name == "xp_sent")] | length'
@@ -197,6 +204,7 @@ ours_are()
 
 setup 402653184
 make_file "$WORK/file" 16777216 1
+run_case from_context "T2" from_context
 for engine in ${ENGINES:-run xsk}; do
 	run_case "order_v4_$engine" "T1 T4" order "$engine" 10.77.0.1
 	run_case "order_v6_$engine" "T1 T4" order "$engine" "[fd77::1]"

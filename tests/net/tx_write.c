@@ -4,9 +4,10 @@
  *
  * In: tx_write ENGINE FILE LENGTH WRITES PAUSE_MS ADDR:PORT[-LAST] [MTU_PAYLOAD]. Each write has an
  * entry of LENGTH bytes of FILE for each destination, the next ones each time; ADDR may be in
- * brackets. Out: "open: OK|WHY"; a line "PACKETS BYTES REFUSED UNSENT ERROR" for each write, ERROR
- * being 0 or the name of the errno; at the end "total" and the same, retries, and 1 if counted.
- * Exit code 0, 1 if it could not be opened, 2 for usage.
+ * brackets. ENGINE context: `run`, out of a context's UMEM, whose areas are accounted for at the
+ * end. Out: "open: OK|WHY"; a line "PACKETS BYTES REFUSED UNSENT ERROR" for each write, ERROR being
+ * 0 or the name of the errno; at the end "total" and the same, retries, and 1 if counted. Exit code
+ * 0, 1 if it could not be opened, 2 for usage.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -69,13 +70,13 @@ static void say(const char *before, const struct xdplace_tx_completion *c)
 	       (unsigned long long)c->unsent, c->error ? strerrorname_np(-c->error) : "0");
 }
 
-static int write_all(struct xdplace_tx *tx, size_t size, uint32_t length, long writes, long pause)
+static int write_all(struct xdplace_tx *tx, const uint8_t *memory, size_t size, uint32_t length,
+		     long writes, long pause)
 {
 	struct timespec t = {pause / 1000, pause % 1000 * 1000000};
 	struct xdplace_tx_entry *entries = calloc(destinations, sizeof(*entries));
 	struct xdplace_tx_completion c;
 	struct xdplace_tx_stats stats;
-	uint8_t *memory = xdplace_tx_memory(tx, NULL);
 	uint32_t i;
 	long k;
 
@@ -111,11 +112,10 @@ static int write_all(struct xdplace_tx *tx, size_t size, uint32_t length, long w
 	return 0;
 }
 
-static size_t load(struct xdplace_tx *tx, const char *name)
+static size_t load(void *memory, size_t size, const char *name)
 {
-	size_t size, got;
-	uint8_t *memory = xdplace_tx_memory(tx, &size);
 	FILE *file = fopen(name, "r");
+	size_t got;
 
 	if (!file)
 		return 0;
@@ -124,12 +124,43 @@ static size_t load(struct xdplace_tx *tx, const char *name)
 	return got;
 }
 
+/* A context whose own areas are half of its UMEM. */
+static struct xdplace *open_context(uint8_t **memory, size_t *size)
+{
+	struct xdplace_opts opts = {
+		.size = sizeof(opts),
+		.umem_size = 64u << 20,
+		.own_size = 32u << 20,
+		.lanes = 1,
+	};
+	struct xdplace *ctx = xdplace_open(&opts);
+
+	if (!ctx)
+		return NULL;
+	*memory = (uint8_t *)xdplace_umem(ctx, NULL) + (32u << 20);
+	*size = (32u << 20) - 65536; /* less the last area, and then some */
+	return ctx;
+}
+
+static int count_areas(struct xdplace *ctx)
+{
+	struct xdplace_audit audit;
+
+	if (xdplace_audit(ctx, &audit))
+		return 1;
+	printf("areas: %u lost, %u twice\n", audit.state[XDPLACE_AREA_LOST],
+	       audit.state[XDPLACE_AREA_TWICE]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct xdplace_tx_opts opts = {.size = sizeof(opts), .destinations = MOST};
+	struct xdplace *ctx = NULL;
+	uint8_t *memory = NULL;
 	struct xdplace_tx *tx;
 	uint32_t length;
-	size_t size;
+	size_t size = 0;
 	int status;
 
 	if (argc < 7 || argc > 8)
@@ -137,14 +168,22 @@ int main(int argc, char **argv)
 	opts.engine = !strcmp(argv[1], "run")	? XDPLACE_TX_RUN
 		      : !strcmp(argv[1], "xsk") ? XDPLACE_TX_XSK
 						: XDPLACE_TX_AUTO;
-	tx = xdplace_tx_open(NULL, &opts);
+	if (!strcmp(argv[1], "context"))
+		ctx = open_context(&memory, &size);
+	tx = xdplace_tx_open(ctx, &opts);
 	length = strtoul(argv[3], NULL, 10);
-	size = tx ? load(tx, argv[2]) : 0;
+	if (tx && !ctx)
+		memory = xdplace_tx_memory(tx, &size);
+	size = tx ? load(memory, size, argv[2]) : 0;
 	status = !tx || size < length || open_all(tx, argv[6], argc > 7 ? atoi(argv[7]) : 0);
 	printf("open: %s\n", status ? xdplace_error() : "OK");
 	fflush(stdout);
 	if (!status)
-		write_all(tx, size, length, strtol(argv[4], NULL, 10), strtol(argv[5], NULL, 10));
+		write_all(tx, memory, size, length, strtol(argv[4], NULL, 10),
+			  strtol(argv[5], NULL, 10));
 	xdplace_tx_close(tx);
+	if (ctx)
+		status |= count_areas(ctx);
+	xdplace_close(ctx);
 	return status ? 1 : 0;
 }
