@@ -364,14 +364,12 @@ static void get_locked(struct xp_tx_ways *ways, const struct xp_way *w,
 		       struct xdplace_destination *info)
 {
 	const struct xp_tx_destination *d = &ways->tx->destinations[w - ways->way];
-	const struct xp_face_plan *plan = &w->plan;
-	const struct xp_device *device = xp_device_find(ways, plan->ifindex);
+	const struct xp_face_plan *plan = &w->shown;
 
 	memset(info, 0, sizeof(*info));
 	info->error = w->error;
 	info->ifindex = plan->ifindex;
-	if (device)
-		memcpy(info->ifname, device->nic.name, sizeof(info->ifname));
+	memcpy(info->ifname, w->by, sizeof(info->ifname));
 	info->mtu = plan->mtu;
 	info->payload = xp_tx_face(d)->room;
 	info->vlan = plan->tags ? plan->tag[plan->tags - 1].vlan : 0;

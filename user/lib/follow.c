@@ -357,6 +357,7 @@ int xp_follow_open(struct xp_tx_ways *ways)
 		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
 		RTNLGRP_IPV4_RULE,  RTNLGRP_IPV6_RULE,	 RTNLGRP_NEXTHOP,
 	};
+	struct sockaddr_nl any = {.nl_family = AF_NETLINK};
 	int size = RECEIVE_SIZE;
 	size_t i;
 
@@ -364,6 +365,9 @@ int xp_follow_open(struct xp_tx_ways *ways)
 	ways->waker = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ways->events = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (!ways->buffer || ways->waker < 0 || ways->events < 0)
+		return -errno;
+	/* Without a number of its own, the kernel would take it for the notices' sender. */
+	if (bind(ways->events, (void *)&any, sizeof(any)))
 		return -errno;
 	if (setsockopt(ways->events, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(ways->events, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));

@@ -375,15 +375,29 @@ static void fill_plan(const struct xdplace_tx *tx, struct xp_way *w)
 	plan->rtp_ssrc = w->rtp_ssrc;
 }
 
+/* A face of what was found: 0 or -errno. */
+static int make_face(struct xp_tx_ways *ways, struct xp_way *w, struct xp_tx_face *face)
+{
+	const struct xp_device *device = xp_device_find(ways, w->plan.ifindex);
+	int err;
+
+	fill_plan(ways->tx, w);
+	err = xp_face_build(&w->plan, face);
+	if (err)
+		return err;
+	w->shown = w->plan;
+	if (device)
+		memcpy(w->by, device->nic.name, sizeof(w->by));
+	return 0;
+}
+
 void xp_way_show(struct xp_tx_ways *ways, struct xp_way *w, int err)
 {
 	struct xp_tx_destination *d = &ways->tx->destinations[w - ways->way];
 	struct xp_tx_face face;
 
-	if (!err) {
-		fill_plan(ways->tx, w);
-		err = xp_face_build(&w->plan, &face);
-	}
+	if (!err)
+		err = make_face(ways, w, &face);
 	if (err) {
 		face = *xp_tx_face(d);
 		face.error = -err;

@@ -74,7 +74,11 @@ struct xp_way {
 	struct xp_hop *hop;		    /* NULL: needs none */
 	uint32_t through[1 + XP_FACE_TAGS]; /* interfaces, the routed one first; 0: no more */
 	struct xp_face_plan plan;
-	int error; /* errno, of the face */
+
+	/* As shown to those who send. */
+	struct xp_face_plan shown; /* of the last face without error */
+	char by[16];		   /* name of its interface */
+	int error;		   /* errno, of the face */
 	uint32_t changes;
 };
 
@@ -117,7 +121,7 @@ int64_t xp_now_ms(void);
  * is not known yet.
  */
 int xp_way_look(struct xp_tx_ways *ways, struct xp_way *w, uint32_t look);
-/* Publish what was found (err 0) or why nothing can be sent. */
+/* Publish what was found (err 0) or why (-errno) nothing can be sent. */
 void xp_way_show(struct xp_tx_ways *ways, struct xp_way *w, int err);
 /* -EHOSTUNREACH with words. */
 int xp_hop_fail(struct xp_tx_ways *ways, const struct xp_hop *hop);
