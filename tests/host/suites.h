@@ -19,7 +19,8 @@
 	X(sequence)                                                                                \
 	X(opcode)                                                                                  \
 	X(rtp)                                                                                     \
-	X(pacer)
+	X(pacer)                                                                                   \
+	X(face)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
