@@ -149,6 +149,20 @@ static void discard_all(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
+/*
+ * Errors are kept: one that says that packets are too long for some link tells the kernel of a
+ * path's MTU, and follow.c that it did (RFC 1191, RFC 8201).
+ */
+static void hear_errors(int fd, int family)
+{
+	int on = 1;
+
+	if (family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	else
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+}
+
 static int keep_port(int fd, int family, uint16_t *port)
 {
 	struct sockaddr_in6 address = {.sin6_family = family}; /* or IPv4, which is shorter */
@@ -156,6 +170,7 @@ static int keep_port(int fd, int family, uint16_t *port)
 	int on = 1;
 
 	discard_all(fd);
+	hear_errors(fd, family);
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (void *)&address, size) || getsockname(fd, (void *)&address, &size))
@@ -203,7 +218,8 @@ static void give_number(struct xp_tx_ways *ways, struct xp_way *w)
 {
 	xp_hop_use(ways, w, NULL);
 	xp_way_unmark(ways, w);
-	w->used = false;
+	xp_way_ails(ways, w, false);
+	w->used = w->open = false;
 	w->next_free = ways->free;
 	ways->free = w - ways->way;
 }
@@ -282,13 +298,13 @@ static int open_locked(struct xp_tx_ways *ways, struct xp_way *w,
 	if (err)
 		return err;
 	begin_destination(&ways->tx->destinations[w - ways->way], opts);
+	w->open = true;
 	xp_way_show(ways, w, 0);
 	if (w->error)
 		return xp_fail(w->error,
 			       "destination: headers leave no room in packets of %u bytes",
 			       w->plan.mtu);
 	w->changes = 0;
-	w->open = true;
 	return w - ways->way;
 }
 

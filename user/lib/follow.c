@@ -3,7 +3,8 @@
  * follow.c - the thread of a transmitter that follows what changes on the ways to its
  * destinations.
  *
- * In: the kernel's notices of links, neighbours, routes, rules and addresses. Out: faces.
+ * In: the kernel's notices of links, neighbours, routes, rules and addresses; ICMP errors that say
+ * that packets are too long for their path. Out: faces.
  * Notices only say where to look: what is true now is asked for. Those of a burst are gathered
  * before anything is looked at; where some were lost, or are too many, all ways are looked at.
  *
@@ -14,10 +15,14 @@
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <signal.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
+
+#include <linux/errqueue.h>
 
 #include <libmnl/libmnl.h>
 
@@ -29,6 +34,9 @@
 #define BURST_MS 20	       /* which is no longer than this */
 #define MOST_PREFIXES 32       /* in a burst, or all ways of the family are looked at */
 #define LOOKS 256	       /* at ways, between two looks for notices */
+#define ERRORS 16	       /* of a socket, at a time */
+#define ROUND_MS 1000
+#define ROUND 64 /* ways */
 #define STACK_SIZE (128 << 10)
 
 /* What the notices of a burst were about. */
@@ -254,6 +262,82 @@ static void gather(struct xp_tx_ways *ways)
 	pthread_mutex_unlock(&ways->lock);
 }
 
+/* ---- what no notice tells ---- */
+
+static void mark_address(struct xp_tx_ways *ways, const struct sockaddr_storage *address)
+{
+	bool v6 = address->ss_family == AF_INET6;
+	struct xp_ip ip = {.family = address->ss_family};
+	uint32_t i;
+
+	if (v6)
+		memcpy(ip.byte, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
+	else
+		memcpy(ip.byte, &((const struct sockaddr_in *)address)->sin_addr, 4);
+	for (i = 0; i < ways->begun; i++)
+		if (ways->way[i].open && in_prefix(&ways->way[i].to, &ip, v6 ? 128 : 32))
+			xp_way_mark(ways, &ways->way[i], XP_LOOK_ROUTE);
+}
+
+/* One error of a socket that keeps a port: where packets were too long, the route says so now. */
+static bool take_error(struct xp_tx_ways *ways, int keeper)
+{
+	struct sockaddr_storage to = {0};
+	char control[512];
+	struct msghdr message = {
+		.msg_name = &to,
+		.msg_namelen = sizeof(to),
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	const struct sock_extended_err *error;
+	struct cmsghdr *c;
+
+	if (recvmsg(keeper, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+		return false;
+	for (c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+		error = (const void *)CMSG_DATA(c);
+		if (((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+		     (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) &&
+		    error->ee_errno == EMSGSIZE)
+			mark_address(ways, &to);
+	}
+	return true;
+}
+
+static void take_errors(struct xp_tx_ways *ways, int keeper)
+{
+	int i;
+
+	pthread_mutex_lock(&ways->lock);
+	for (i = 0; i < ERRORS && take_error(ways, keeper); i++)
+		;
+	pthread_mutex_unlock(&ways->lock);
+}
+
+/* Some of the ways that may get better without a notice, once in ROUND_MS. */
+static int look_round(struct xp_tx_ways *ways)
+{
+	int64_t now = xp_now_ms();
+	uint32_t i, marked = 0;
+	struct xp_way *w;
+
+	if (!ways->ailing)
+		return -1;
+	if (now < ways->next_round)
+		return ways->next_round - now;
+	ways->next_round = now + ROUND_MS;
+	for (i = 0; i < ways->begun && marked < ROUND; i++) {
+		ways->round = ways->round + 1 < ways->begun ? ways->round + 1 : 0;
+		w = &ways->way[ways->round];
+		if (!w->ailing)
+			continue;
+		xp_way_mark(ways, w, XP_LOOK_ROUTE);
+		marked++;
+	}
+	return ROUND_MS;
+}
+
 /* ---- the thread ---- */
 
 /*
@@ -282,10 +366,13 @@ static bool look_at_one(struct xp_tx_ways *ways)
 /* Milliseconds until there is something to do, -1: nobody knows; -2: the end. */
 static int next_wait(struct xp_tx_ways *ways)
 {
-	int wait;
+	int wait, round;
 
 	pthread_mutex_lock(&ways->lock);
 	wait = xp_hops_tend(ways);
+	round = look_round(ways);
+	if (round >= 0 && (wait < 0 || round < wait))
+		wait = round;
 	if (!TAILQ_EMPTY(&ways->dirty))
 		wait = 0;
 	if (ways->ending)
@@ -300,16 +387,21 @@ static void *follow(void *arg)
 	struct pollfd poll_for[] = {
 		{.fd = ways->waker, .events = POLLIN},
 		{.fd = ways->events, .events = POLLIN},
+		{.fd = ways->keeper[0]}, /* errors */
+		{.fd = ways->keeper[1]},
 	};
 	eventfd_t woken;
 	int wait, i;
 
 	while ((wait = next_wait(ways)) > -2) {
-		poll(poll_for, 2, wait);
+		poll(poll_for, 4, wait);
 		if (poll_for[0].revents)
 			eventfd_read(ways->waker, &woken);
 		if (poll_for[1].revents)
 			gather(ways);
+		for (i = 0; i < 2; i++)
+			if (poll_for[2 + i].revents)
+				take_errors(ways, ways->keeper[i]);
 		for (i = 0; i < LOOKS && look_at_one(ways); i++)
 			;
 	}

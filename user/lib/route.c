@@ -164,6 +164,7 @@ static int read_route(const struct nlmsghdr *head, void *data)
 {
 	const struct nlattr *at[RTA_MAX + 1], *metric[RTAX_MAX + 1];
 	const struct rtmsg *fixed = mnl_nlmsg_get_payload(head);
+	const struct rta_cacheinfo *cache;
 	const struct rtvia *via;
 	struct xp_route *route = data;
 	size_t len;
@@ -176,6 +177,10 @@ static int read_route(const struct nlmsghdr *head, void *data)
 	route->ifindex = get_u32(at[RTA_OIF]);
 	route->mtu = get_u32(metric[RTAX_MTU]);
 	route->encapsulated = at[RTA_ENCAP] || at[RTA_ENCAP_TYPE];
+	if (at[RTA_CACHEINFO] && mnl_attr_get_payload_len(at[RTA_CACHEINFO]) >= sizeof(*cache)) {
+		cache = mnl_attr_get_payload(at[RTA_CACHEINFO]);
+		route->expires = cache->rta_expires != 0;
+	}
 	get_ip(at[RTA_PREFSRC], fixed->rtm_family, &route->from);
 	get_ip(at[RTA_GATEWAY], fixed->rtm_family, &route->next);
 	if (!at[RTA_VIA])

@@ -39,6 +39,7 @@ struct xp_route {
 	uint32_t mtu; /* 0: the route has none of its own */
 	uint8_t type; /* RTN_* */
 	bool encapsulated;
+	bool expires; /* it, or a path's MTU that was learned */
 };
 
 struct xp_nic {

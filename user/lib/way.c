@@ -375,6 +375,16 @@ static void fill_plan(const struct xdplace_tx *tx, struct xp_way *w)
 	plan->rtp_ssrc = w->rtp_ssrc;
 }
 
+/*
+ * A driver that begins to send for XDP, and a path's MTU that expires, are not told of. Where a
+ * neighbour does not answer, neighbour.c sees to it.
+ */
+void xp_way_ails(struct xp_tx_ways *ways, struct xp_way *w, bool ailing)
+{
+	ways->ailing += ailing - w->ailing;
+	w->ailing = ailing;
+}
+
 /* A face of what was found: 0 or -errno. */
 static int make_face(struct xp_tx_ways *ways, struct xp_way *w, struct xp_tx_face *face)
 {
@@ -403,6 +413,7 @@ void xp_way_show(struct xp_tx_ways *ways, struct xp_way *w, int err)
 		face.error = -err;
 	}
 	w->error = -err;
+	xp_way_ails(ways, w, w->open && (err ? err != -EHOSTUNREACH : w->route.expires));
 	if (!memcmp(&face, xp_tx_face(d), sizeof(face)))
 		return;
 	w->changes++;

@@ -54,6 +54,7 @@ struct xp_way {
 	uint8_t look; /* XP_LOOK_*, in the list of the dirty if not 0 */
 	bool used;    /* has a number, or is about to get one */
 	bool open;    /* its number is valid */
+	bool ailing;  /* no notice may tell when its way gets better */
 
 	/* As asked for. */
 	struct xp_ip to;
@@ -103,7 +104,11 @@ struct xp_tx_ways {
 	int keeper[2];
 	uint16_t kept[2]; /* as on the wire; 0: none was wanted yet */
 
+	uint32_t ailing; /* ways that are */
+
 	/* follow.c */
+	uint32_t round; /* number of the ailing one that is looked at next */
+	int64_t next_round;
 	int events;
 	int waker;
 	bool following;
@@ -125,6 +130,7 @@ int xp_way_look(struct xp_tx_ways *ways, struct xp_way *w, uint32_t look);
 void xp_way_show(struct xp_tx_ways *ways, struct xp_way *w, int err);
 /* -EHOSTUNREACH with words. */
 int xp_hop_fail(struct xp_tx_ways *ways, const struct xp_hop *hop);
+void xp_way_ails(struct xp_tx_ways *ways, struct xp_way *w, bool ailing);
 struct xp_device *xp_device_find(struct xp_tx_ways *ways, uint32_t ifindex); /* NULL: never used */
 
 /* ---- neighbour.c ---- */
