@@ -155,10 +155,15 @@ static int route_check(const struct xp_way *w, const struct xp_route *route)
 	return 0;
 }
 
-/*
- * An address that is not this host's is no reason for IPv4 not to send, but the kernel does not
- * look for routes of it.
- */
+static bool is_own(struct xp_tx_ways *ways, const struct xp_ip *ip)
+{
+	struct xp_route_query query = {.to = *ip};
+	struct xp_route route;
+
+	return !xp_ask_route(&ways->ask, &query, &route) && route.type == RTN_LOCAL;
+}
+
+/* The kernel has no routes from IPv4 addresses that are not this host's; we send from any. */
 static int ask_route(struct xp_tx_ways *ways, const struct xp_way *w, uint32_t ifindex,
 		     struct xp_route *route)
 {
@@ -172,7 +177,7 @@ static int ask_route(struct xp_tx_ways *ways, const struct xp_way *w, uint32_t i
 	};
 	int err = xp_ask_route(&ways->ask, &query, route);
 
-	if (err != -EINVAL || !w->from.family)
+	if (!err || w->from.family != AF_INET || is_own(ways, &w->from))
 		return err;
 	query.from.family = 0;
 	err = xp_ask_route(&ways->ask, &query, route);
