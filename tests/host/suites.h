@@ -20,7 +20,8 @@
 	X(opcode)                                                                                  \
 	X(rtp)                                                                                     \
 	X(pacer)                                                                                   \
-	X(face)
+	X(face)                                                                                    \
+	X(way)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
