@@ -124,10 +124,18 @@ static void run_round(const struct tx_case *what)
 	}
 }
 
+static void report_slot(const char *name, const char *system, size_t metric, struct slot *slot)
+{
+	bench_report(name, system, metrics[metric].name, metrics[metric].unit,
+		     &slot->series[metric]);
+	if (slot->failed)
+		bench_report_why(slot->why);
+}
+
 /* The most packets a second that a system that cares about bursts has with any length of them. */
 static void report_best(const struct tx_case *what, size_t system)
 {
-	struct slot *best = &slots[0][system];
+	struct slot *best = &slots[0][system]; /* if none was measured, with its excuse */
 	struct bench_series copy;
 	double most = 0, mpps;
 	size_t i, metric;
@@ -137,14 +145,13 @@ static void report_best(const struct tx_case *what, size_t system)
 			return;
 		copy = slots[i][system].series[MPPS];
 		mpps = bench_median(copy.sample, copy.count);
-		if (mpps <= most)
+		if (!(mpps > most)) /* not measured: NAN */
 			continue;
 		most = mpps;
 		best = &slots[i][system];
 	}
 	for (metric = 0; metric < METRICS; metric++)
-		bench_report(what->name[0], GSO_BEST, metrics[metric].name, metrics[metric].unit,
-			     &best->series[metric]);
+		report_slot(what->name[0], GSO_BEST, metric, best);
 }
 
 static void report(const struct tx_case *what)
@@ -162,11 +169,7 @@ static void report(const struct tx_case *what)
 				slot = &slots[i][system];
 				if (!slot->asked)
 					continue;
-				bench_report(what->name[i], tx_systems[system].name,
-					     metrics[metric].name, metrics[metric].unit,
-					     &slot->series[metric]);
-				if (slot->failed)
-					bench_report_why(slot->why);
+				report_slot(what->name[i], tx_systems[system].name, metric, slot);
 			}
 		}
 	}

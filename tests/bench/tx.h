@@ -103,6 +103,8 @@ bool tx_possible(const char *name);
 int tx_peer_open(enum tx_peer peer, const struct tx_traffic *traffic);
 void tx_peer_close(void);
 uint64_t tx_peer_arrived(void);
+/* How often it has looked and found nothing; a reader that others keep from running does not. */
+uint64_t tx_peer_passes(void);
 /* Destinations that have received something; the receiving peer does not know: all. */
 uint32_t tx_peer_reached(void);
 /* Which destinations were reached, and gaps. */

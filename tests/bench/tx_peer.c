@@ -38,6 +38,7 @@ struct receiver {
 	pthread_t thread;
 	bool stop;
 	uint64_t arrived;
+	uint64_t passes; /* that found nothing */
 };
 
 static struct tx_bpf *skel; /* NULL: it is not the dropping peer */
@@ -172,8 +173,10 @@ static void *receive(void *arg)
 		any = false;
 		for (i = 0; i < receiver.ports; i++)
 			any |= read_some(receiver.fd[i], message);
-		if (!any)
-			nanosleep(&nap, NULL);
+		if (any)
+			continue;
+		__atomic_store_n(&receiver.passes, receiver.passes + 1, __ATOMIC_RELAXED);
+		nanosleep(&nap, NULL);
 	}
 	return NULL;
 }
@@ -249,6 +252,14 @@ uint64_t tx_peer_arrived(void)
 	if (skel)
 		return __atomic_load_n(&skel->bss->tx_count.arrived, __ATOMIC_RELAXED);
 	return __atomic_load_n(&receiver.arrived, __ATOMIC_RELAXED);
+}
+
+uint64_t tx_peer_passes(void)
+{
+	static uint64_t looks;
+
+	/* The dropping peer has no part that could be behind. */
+	return skel ? ++looks : __atomic_load_n(&receiver.passes, __ATOMIC_RELAXED);
 }
 
 uint32_t tx_peer_reached(void)
