@@ -241,7 +241,8 @@ int xdplace_lane_keep(struct xdplace_lane *lane, size_t index, uint8_t flags);
 int xdplace_area_release(struct xdplace_lane *lane, uint32_t area);
 /*
  * Sleep until there are completions: > 0 there are, 0 timeout, -EINTR. timeout_ms < 0: for ever.
- * Also does the lane's housekeeping (ages).
+ * Also does the lane's housekeeping (ages). In fast streams it naps some 20 us before it asks to be
+ * woken, so that completions come in batches.
  */
 int xdplace_lane_wait(struct xdplace_lane *lane, int timeout_ms);
 /*

@@ -337,6 +337,40 @@ START_TEST(keep_is_forgotten_with_its_slot)
 }
 END_TEST
 
+/* Only who is looking all the time while completions come is held up, and not for long. */
+START_TEST(poll_lets_some_come)
+{
+	uint64_t begin = xp_now_ns();
+
+	ck_assert_int_eq(poll_all(), 0);
+	ck_assert_uint_eq(lane.next_look, 0);
+	produce_areas(0, 1);
+	ck_assert_int_eq(poll_all(), 1);
+	ck_assert_uint_ge(lane.next_look, begin + 1000);
+	begin = lane.next_look;
+	ck_assert_int_eq(poll_all(), 0);
+	ck_assert_uint_ge(xp_now_ns(), begin);
+	ck_assert_uint_eq(lane.next_look, 0);
+	produce_areas(1, 2); /* nor who takes them one by one */
+	ck_assert_int_eq(xdplace_lane_poll(&lane, &(struct xp_completion){0}, 1), 1);
+	ck_assert_uint_eq(lane.next_look, 0);
+}
+END_TEST
+
+START_TEST(sleep_later_in_a_fast_stream)
+{
+	const uint64_t ms = 1000000;
+
+	ck_assert(!xp_comes_fast(&lane, 1000 * ms));
+	lane.polled += 90; /* in a millisecond */
+	ck_assert(!xp_comes_fast(&lane, 1001 * ms));
+	lane.polled += 110;
+	ck_assert(xp_comes_fast(&lane, 1002 * ms));
+	ck_assert(xp_comes_fast(&lane, 1002 * ms + 1)); /* too soon to know better */
+	ck_assert(!xp_comes_fast(&lane, 1003 * ms));
+}
+END_TEST
+
 START_TEST(sleep_only_if_nothing_is_there)
 {
 	ck_assert_int_eq(xdplace_lane_sleep(&lane), 0);
@@ -368,6 +402,8 @@ Suite *suite_lane(void)
 	tcase_add_test(tcase, keep_until_released);
 	tcase_add_test(tcase, keep_what_is_not_handed_over);
 	tcase_add_test(tcase, keep_is_forgotten_with_its_slot);
+	tcase_add_test(tcase, poll_lets_some_come);
+	tcase_add_test(tcase, sleep_later_in_a_fast_stream);
 	tcase_add_test(tcase, sleep_only_if_nothing_is_there);
 	suite_add_tcase(suite, tcase);
 	return suite;

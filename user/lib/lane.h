@@ -34,7 +34,12 @@ struct xdplace_lane {
 	uint32_t offers;  /* groups given back */
 	uint32_t catches; /* times that no completion was left */
 	uint32_t retire;  /* groups that are still to go to the cold pool */
-	bool told_full;	  /* that the free rings are full: once is enough */
+	/* How fast completions come (wait.c): polled so far, at a time in ns. */
+	uint64_t pace_since;
+	uint32_t pace_polled;
+	bool fast;
+	uint64_t next_look; /* ns: not before this at `produced`; 0: at any time */
+	bool told_full;	    /* that the free rings are full: once is enough */
 	int lock;
 	int64_t next_tick; /* ms */
 	struct ring_buffer *events;
@@ -49,6 +54,12 @@ void xp_give(struct xdplace_lane *lane, uint32_t area);
 
 /* No completion is left to poll: a time to judge how many areas go round. */
 void xp_give_pause(struct xdplace_lane *lane);
+
+/* ---- wait.c ---- */
+
+uint64_t xp_now_ns(void);
+/* Do completions come so fast that a nap brings several? As seen over a while, up to `now`. */
+bool xp_comes_fast(struct xdplace_lane *lane, uint64_t now);
 
 /* ---- frames.c ---- */
 
