@@ -290,9 +290,13 @@ static __always_inline __u32 xp_part_decide(struct xp_datagram *d, const struct 
 	if (p->at)
 		return refused;
 	d->flags |= XP_DATAGRAM_FIRST;
-	if (!refused && (match & XP_MATCH_VERDICT) == XP_RULE_TAKE)
+	if (refused)
+		return refused;
+	if ((match & XP_MATCH_VERDICT) == XP_RULE_TAKE)
 		d->flags |= XP_DATAGRAM_TAKE;
-	return refused;
+	/* Overlaps in what came before: another rule might have allowed them. */
+	return d->flags & XP_DATAGRAM_MARKED && !(d->flags & XP_DATAGRAM_WIN) ? XP_R_FRAG_OVERLAP
+									      : XP_R_OK;
 }
 
 /* The fragment's datagram, of this lane, in cur->part.datagram: XP_R_OK or a reason. */

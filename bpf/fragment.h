@@ -24,7 +24,8 @@ static __always_inline __u32 xp_fragment_bytes(const struct xp_packet *p)
 /* What is wrong with a fragment, whatever came before it. */
 static __always_inline __u32 xp_fragment_fault(const struct xp_packet *p)
 {
-	__u32 bytes = xp_fragment_bytes(p), header = p->v6 ? 0 : p->base - p->l3;
+	/* IPv4 counts its header, IPv6 extensions (RFC 8200, 4.5), but not that of fragments. */
+	__u32 bytes = xp_fragment_bytes(p), header = p->base - p->l3 - (p->v6 ? 40 + 8 : 0);
 
 	if (p->fragment & XP_PART_TINY)
 		return XP_R_FRAG_TINY;
@@ -135,6 +136,8 @@ xp_part_judge(const struct xp_datagram *d, const struct xp_span *s, const struct
 		return XP_PART_DISPUTE;
 	if (!s->any)
 		return XP_PART_NEW;
+	if (p->at && p->at < d->data_at)
+		return XP_PART_DISPUTE;
 	units = (p->data - p->base + XP_UNIT - 1) / XP_UNIT;
 	if (!p->at && d->have[0] & ~(units < 64 ? ~0ull << units : 0))
 		return XP_PART_DISPUTE;

@@ -232,6 +232,8 @@ static __always_inline int xp_parse_ipv6(const struct xp_view *v, struct xp_walk
 		    w->proto != IPPROTO_DSTOPTS && w->proto != IPPROTO_AH &&
 		    w->proto != IPPROTO_FRAGMENT)
 			return 0;
+		if (i == XP_MAX_EXT_HEADERS) /* that of a fragment counts as all others do */
+			break;
 		ext = xp_at(v, w, 8);
 		if (!ext)
 			return xp_missing(w, 8);

@@ -40,7 +40,7 @@ static void start(void)
 
 static struct xp_packet fragment(__u32 at, __u32 bytes, int last)
 {
-	struct xp_packet p = {.l3 = 14, .base = 14 + HEADER, .data = 14 + HEADER, .at = at};
+	struct xp_packet p = {.l3 = 54, .base = 54 + HEADER, .data = 54 + HEADER, .at = at};
 
 	p.fragment = last ? XP_PART : XP_PART | XP_PART_MORE;
 	if (!at && bytes >= UDP)
@@ -188,6 +188,11 @@ START_TEST(disputes)
 		tcp.payload = 12;
 		ck_assert_int_eq(judge(&tcp, &s), XP_PART_DISPUTE); /* TCP's is */
 	}
+	start();
+	ck_assert_int_eq(add(0, 800, 0), XP_PART_NEW);
+	datagram.data_at = 20;
+	ck_assert_int_eq(add(16, 16, 0), XP_PART_DISPUTE); /* also behind the first fragment */
+	ck_assert_int_eq(add(24, 16, 0), XP_PART_OVERLAP);
 }
 END_TEST
 
@@ -207,7 +212,10 @@ START_TEST(faults)
 	p = fragment(65528, 7, 1); /* IPv4's total length counts its header */
 	ck_assert_uint_eq(xp_fragment_fault(&p), XP_R_FRAG_OVERLONG);
 	p.v6 = 1;
+	p.l3 = p.base - 48; /* IPv6's payload length not, but extensions */
 	ck_assert_uint_eq(xp_fragment_fault(&p), XP_R_OK);
+	p.l3 -= 8;
+	ck_assert_uint_eq(xp_fragment_fault(&p), XP_R_FRAG_OVERLONG);
 	p = fragment(65512, 3, 1);
 	ck_assert_uint_eq(xp_fragment_fault(&p), XP_R_OK);
 	p = fragment(0, 1480, 0);

@@ -371,6 +371,24 @@ START_TEST(extension_headers)
 }
 END_TEST
 
+/* That of a fragment is one, of the first fragment as of all others. [R14] */
+START_TEST(extension_headers_of_fragments)
+{
+	struct packet in = {.udp = 1, .len = 100, .v6 = 1};
+	static struct frame whole;
+	uint32_t n, at;
+
+	for (n = 0; n <= XP_MAX_EXT_HEADERS; n++)
+		for (at = 0; at <= 16; at += 16) {
+			in.ip_options = n;
+			packet_build(&in, &whole);
+			packet_cut(&whole, at, 32, 1, 7, &frame);
+			expect(n < XP_MAX_EXT_HEADERS ? XP_R_IP_FRAGMENT : XP_R_EXT_HEADERS,
+			       "headers", n);
+		}
+}
+END_TEST
+
 /* One extension header of every length that the field can say. */
 START_TEST(extension_header_length)
 {
@@ -648,6 +666,7 @@ Suite *suite_parse(void)
 	tcase_add_loop_test(tc, tiny_fragments, 0, 2);
 	tcase_add_loop_test(tc, parts_of_tunnel_packets, 0, 4);
 	tcase_add_test(tc, extension_headers);
+	tcase_add_test(tc, extension_headers_of_fragments);
 	tcase_add_test(tc, extension_header_length);
 	tcase_add_test(tc, headers_too_long);
 	tcase_add_test(tc, protocols_switched_off);

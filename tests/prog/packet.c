@@ -459,6 +459,16 @@ static void shorten_outer(const struct frame *f, struct frame *part)
 		set16(part, ip + 24, part->len - ip - 20);
 }
 
+/* Where the IPv6 header says, or its last extension, what is carried. */
+static uint32_t next_header_at(const struct frame *f)
+{
+	uint32_t at = f->l3 + 6, next = f->l3 + 40;
+
+	for (; next < f->l4; next += (f->bytes[next + 1] + 1) * 8)
+		at = next;
+	return at;
+}
+
 void packet_cut(const struct frame *f, uint32_t at, uint32_t bytes, int more, uint32_t id,
 		struct frame *part)
 {
@@ -468,11 +478,11 @@ void packet_cut(const struct frame *f, uint32_t at, uint32_t bytes, int more, ui
 	put(part, f->bytes, f->l4);
 	part->l3 = ip;
 	if (f->bytes[ip] >> 4 == 6) {
-		put8(part, f->bytes[ip + 6]);
+		put8(part, f->bytes[next_header_at(f)]);
 		put8(part, 0);
 		put16(part, at | !!more);
 		put32(part, id);
-		part->bytes[ip + 6] = IPPROTO_FRAGMENT;
+		part->bytes[next_header_at(f)] = IPPROTO_FRAGMENT;
 	} else {
 		set16(part, ip + 4, id);
 		set16(part, ip + 6, at / 8 | (more ? 0x2000 : 0));

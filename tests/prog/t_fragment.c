@@ -485,13 +485,43 @@ START_TEST(disputes_drop_under_any_rule)
 	begin(&tcp); /* 8 bytes, then the whole header (RFC 1858) */
 	feed(8, 16);
 	feed(0, 1480);
+	begin(&tcp); /* the other way round (RFC 3128) */
+	feed(0, 1480);
+	feed(8, 16);
 	begin(&p);
 	feed(1480, 1480);
 	packet_cut(&whole, 1480, 1000, 0, id, &part);
 	stand_feed_frame(0, part.bytes, part.len);
 	stand_drain(0);
+	ck_assert_uint_eq(counted(XP_R_FRAG_OVERLAP), 3);
+	ck_assert_uint_eq(stand_flows(), 0);
+}
+END_TEST
+
+/* The rule is known with the first fragment. If it allows no overlaps, none are delivered. */
+START_TEST(overlap_before_its_rule_is_known)
+{
+	struct packet p = datagram(0, 3000);
+
+	open_with(stand_opts(), "tap stream overlap first udp port 81");
+	stand_rule("take stream udp port 80");
+	begin(&p);
+	feed(1480, 1480);
+	feed(1472, 16);
+	feed(2960, 48);
+	stand.action = XDP_DROP;
+	ck_assert_int_eq(feed(0, 1472), XDP_DROP);
+	stand_drain(0);
 	ck_assert_uint_eq(counted(XP_R_FRAG_OVERLAP), 2);
 	ck_assert_uint_eq(stand_flows(), 0);
+	p.bob_port = 81;
+	stand.action = XDP_PASS;
+	begin(&p);
+	feed(1480, 1480);
+	feed(1472, 16);
+	feed(2960, 48);
+	feed(0, 1472);
+	told(&p, 3000);
 }
 END_TEST
 
@@ -1063,6 +1093,7 @@ Suite *suite_fragment(void)
 	tcase_add_test(own, overlap_first_wins);
 	tcase_add_test(own, overlap_is_marked);
 	tcase_add_test(own, disputes_drop_under_any_rule);
+	tcase_add_test(own, overlap_before_its_rule_is_known);
 	tcase_add_test(own, never_completed);
 	tcase_add_loop_test(own, flood, 0, 2);
 	tcase_add_test(own, flood_without_a_consumer);
