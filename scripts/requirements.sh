@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # In:  the ids that stand at the tests: "[R3 R12]" in the comment before a START_TEST or in the
-#      comment that opens its file, the second word of run_case in tests/net.
+#      comment that opens its file, the second string of a family of the model, the second word of
+#      run_case in tests/net.
 # Out: tests/requirements.md on standard output; with --check, nothing, but exit status 1 if that
 #      file is not what would be written or a requirement has no test.
 set -u
@@ -27,7 +28,6 @@ R16 tap, take, no rule no change
 R17 several interfaces and queues
 R18 the same from a capture file
 R19 the direction that the host sends"
-LATER=" R14 R19 "
 
 # "ID FILE TEST" for each test in C. A tag that opens the file stands for all that is in it.
 in_c()
@@ -95,10 +95,21 @@ in_fuzz()
 	/\*\// && FNR > 1 { opening = 0 }' "$@"
 }
 
+# A family of the model's schedules: the first two strings of its line in the table of families.
+in_model()
+{
+	awk -F '"' '/^\t\{"[a-z_]+", "(R[0-9]+ ?)+"/ {
+		count = split($4, ids, " ")
+		for (i = 1; i <= count; i++)
+			print ids[i], FILENAME, "model_" $2
+	}' "$@"
+}
+
 tests()
 {
 	{
 		in_c tests/host/*.c tests/prog/*.c
+		in_model tests/model/families*.c
 		in_fuzz tests/fuzz/*.c
 		in_shell tests/net/t_*.sh
 	} | awk '!seen[$0]++'
@@ -113,18 +124,13 @@ table()
 
 		Written by `scripts/requirements.sh` from the ids that stand at the tests; `make lint` fails when
 		this file is out of date or a requirement has no test. `make check` runs them all:
-		`tests/host` needs no BPF, `tests/prog` runs the program by BPF_PROG_TEST_RUN, `tests/net` has
-		real traffic in network namespaces.
+		`tests/host` needs no BPF, `tests/prog` runs the program by BPF_PROG_TEST_RUN, `tests/model` feeds it
+		and a second re-assembler the same schedules, `tests/net` has real traffic in network namespaces.
 
 		| id | what | file | tests |
 		|---|---|---|---|
 	END
 	while read -r id title; do
-		case $LATER in *" $id "*)
-			echo "| $id | $title | | later issue |"
-			continue
-			;;
-		esac
 		while read -r file; do
 			names=$(awk -v id="$id" -v file="$file" '$1 == id && $2 == file {print "`" $3 "`"}' \
 				<<<"$all" | paste -sd ' ')
@@ -144,7 +150,6 @@ if [ "${1:-}" != --check ]; then
 fi
 status=0
 while read -r id title; do
-	case $LATER in *" $id "*) continue ;; esac
 	grep -q "^$id " <<<"$all" || {
 		echo "$id ($title): no test"
 		status=1
