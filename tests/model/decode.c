@@ -21,6 +21,11 @@ struct range {
 	uint32_t l4;
 	uint8_t vnet_kind;
 	uint32_t vnet;
+	bool part;
+	bool more;
+	uint32_t part_at;
+	uint32_t base;
+	uint32_t id;
 };
 
 static uint32_t get16(const struct range *r, uint32_t at)
@@ -80,22 +85,30 @@ static bool good(const struct range *r, const struct decoded *d, uint8_t proto, 
 static enum xp_reason finish(const struct range *r, struct decoded *d, uint32_t header)
 {
 	uint8_t proto = d->tcp ? IPPROTO_TCP : IPPROTO_UDP;
+	uint32_t ports = header ? 4 : 0; /* known */
 
 	if (r->l4 + header > XP_MAX_HEADER)
 		return XP_R_HEADER_LONG;
 	if (d->v6) {
-		memcpy(&d->key.v6.sport, r->frame + r->l4, 4);
+		memcpy(&d->key.v6.sport, r->frame + r->l4, ports);
 		d->key.v6.proto = proto;
 		d->key.v6.vnet = r->vnet;
 		d->key.v6.vnet_kind = r->vnet_kind;
 	} else {
-		memcpy(&d->key.v4.sport, r->frame + r->l4, 4);
+		memcpy(&d->key.v4.sport, r->frame + r->l4, ports);
 		d->key.v4.proto = proto;
 		d->key.v4.vnet = r->vnet;
 		d->key.v4.vnet_kind = r->vnet_kind;
 	}
 	d->headers = r->l4 + header;
 	d->payload = r->end - d->headers;
+	d->l3 = r->l3;
+	d->l4 = r->l4;
+	d->part = r->part;
+	d->more = r->more;
+	d->at = r->part_at;
+	d->base = r->base;
+	d->id = r->id;
 	return XP_R_OK;
 }
 
@@ -210,9 +223,78 @@ static enum xp_reason decode_udp(struct range *r, struct decoded *d)
 	return finish(r, d, 8);
 }
 
+static bool extension(uint8_t proto)
+{
+	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
+	       proto == IPPROTO_AH || proto == IPPROTO_FRAGMENT;
+}
+
+/* RFC 791, RFC 8200: what a fragment can say alone, and what is wrong with it. */
+static uint8_t wrong_part(const struct range *r, const struct decoded *d)
+{
+	uint32_t bytes = r->end - r->base, header = d->tcp ? 20 : 8;
+
+	if (!r->part_at && !has(r, header))
+		return XP_R_FRAG_TINY;
+	if (!bytes || (r->more && bytes % 8))
+		return XP_R_FRAG_LENGTH;
+	/* IPv4's length includes its header; IPv6's the extensions, but not that of fragments. */
+	if (r->base - r->l3 - (d->v6 ? 40 + 8 : 0) + r->part_at + bytes > 65535)
+		return XP_R_FRAG_OVERLONG;
+	if (r->part_at)
+		return XP_R_OK;
+	if (!d->tcp)
+		return XP_R_OK;
+	header = (r->frame[r->at + 12] >> 4) * 4;
+	if (header < 20)
+		return XP_R_L4_HEADER;
+	return !has(r, header) ? XP_R_FRAG_TINY : XP_R_OK;
+}
+
+/* Its ports, and whether it is of a tunnel, are known if it is the first. */
+static enum xp_reason decode_part(struct range *r, uint8_t proto, struct decoded *d)
+{
+	uint32_t port;
+
+	d->tcp = proto == IPPROTO_TCP;
+	d->unknown = d->v6 && r->part_at && extension(proto);
+	if (!d->unknown &&
+	    ((!d->tcp && proto != IPPROTO_UDP) || !wanted(r, d->tcp ? XP_P_TCP : XP_P_UDP)))
+		return XP_R_IP_FRAGMENT;
+	d->wrong = wrong_part(r, d);
+	if (r->part_at || d->wrong)
+		return finish(r, d, 0);
+	port = get16(r, r->at + 2);
+	if (!d->tcp &&
+	    ((port == 4789 && wanted(r, XP_P_VXLAN)) || (port == 6081 && wanted(r, XP_P_GENEVE))))
+		d->tunnel = true;
+	d->seq = d->tcp ? get32(r, r->at + 4) : 0;
+	d->ack = d->tcp ? get32(r, r->at + 8) : 0;
+	d->flags = d->tcp ? r->frame[r->at + 13] : 0;
+	return finish(r, d, d->tcp ? (r->frame[r->at + 12] >> 4) * 4 : 8);
+}
+
+enum xp_reason decode_together(const uint8_t *frame, uint32_t size, struct decoded *d)
+{
+	struct range r = {.frame = frame, .l3 = d->l3, .l4 = d->l4};
+	uint32_t length;
+
+	r.end = d->base + size;
+	length = r.end - d->l4;
+	if (!d->tcp && get16(&r, d->l4 + 4) != length)
+		return XP_R_L4_HEADER;
+	d->payload = r.end - d->headers;
+	d->damaged = !good(&r, d, d->tcp ? IPPROTO_TCP : IPPROTO_UDP, d->l4 + (d->tcp ? 16 : 6));
+	if (!d->tcp && !d->v6 && !get16(&r, d->l4 + 6))
+		d->damaged = false;
+	return XP_R_OK;
+}
+
 static enum xp_reason decode_carried(struct range *r, uint8_t proto, struct decoded *d)
 {
 	r->l4 = r->at;
+	if (r->part)
+		return decode_part(r, proto, d);
 	switch (proto) {
 	case IPPROTO_TCP:
 		return decode_tcp(r, d);
@@ -246,27 +328,24 @@ static enum xp_reason decode_ipv4(struct range *r, struct decoded *d)
 		return XP_R_IP_HEADER;
 	if (total < header || !has(r, total))
 		return XP_R_IP_LENGTH;
-	if (get16(r, r->at + 6) & 0x3fff)
-		return XP_R_IP_FRAGMENT;
+	r->part = get16(r, r->at + 6) & 0x3fff;
+	r->more = get16(r, r->at + 6) & 0x2000;
+	r->part_at = (get16(r, r->at + 6) & 0x1fff) * 8;
+	r->id = get16(r, r->at + 4);
 	memset(d, 0, sizeof(*d));
 	memcpy(&d->key.v4.src, r->frame + r->at + 12, 8);
 	d->ip_damaged = fold(add(r, r->at, header)) != 0xffff;
 	r->l3 = r->at;
 	r->end = r->at + total;
-	r->at += header;
+	r->base = r->at += header;
 	return decode_carried(r, r->frame[r->l3 + 9], d);
-}
-
-static bool extension(uint8_t proto)
-{
-	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
-	       proto == IPPROTO_AH || proto == IPPROTO_FRAGMENT;
 }
 
 /* RFC 8200; a fragment header without a fragment is one more extension (RFC 6946). */
 static enum xp_reason decode_ipv6(struct range *r, struct decoded *d)
 {
 	uint32_t size, count = 0;
+	bool fragment;
 	uint8_t proto;
 
 	if (!wanted(r, XP_P_IPV6))
@@ -283,11 +362,14 @@ static enum xp_reason decode_ipv6(struct range *r, struct decoded *d)
 	r->l3 = r->at;
 	r->end = r->at + 40 + get16(r, r->at + 4);
 	proto = r->frame[r->at + 6];
-	for (r->at += 40; extension(proto); r->at += size) {
+	for (r->at += 40; extension(proto);) {
 		if (++count > 8)
 			return XP_R_EXT_HEADERS;
 		if (!has(r, 8))
 			return XP_R_SHORT;
+		fragment = proto == IPPROTO_FRAGMENT && get16(r, r->at + 2) & 0xfff9;
+		if (fragment && r->part)
+			return XP_R_EXT_HEADERS;
 		if (r->at + 8 > XP_MAX_HEADER)
 			return XP_R_HEADER_LONG;
 		size = (r->frame[r->at + 1] + 1) * 8;
@@ -295,11 +377,20 @@ static enum xp_reason decode_ipv6(struct range *r, struct decoded *d)
 			size = (r->frame[r->at + 1] + 2) * 4;
 		if (proto == IPPROTO_FRAGMENT)
 			size = 8;
-		if (proto == IPPROTO_FRAGMENT && get16(r, r->at + 2) & 0xfff9)
-			return XP_R_IP_FRAGMENT;
 		if (!has(r, size))
 			return XP_R_IP_LENGTH;
+		if (fragment) {
+			r->part = true;
+			r->more = r->frame[r->at + 3] & 1;
+			r->part_at = get16(r, r->at + 2) & 0xfff8;
+			r->id = get32(r, r->at + 4);
+			r->base = r->at + 8;
+		}
 		proto = r->frame[r->at];
+		r->at += size;
+		/* What follows is a piece of something. */
+		if (r->part && r->part_at)
+			break;
 	}
 	return decode_carried(r, proto, d);
 }

@@ -25,9 +25,24 @@ struct decoded {
 	uint32_t ack;
 	uint32_t headers; /* bytes in front of the payload */
 	uint32_t payload;
+	uint32_t l3, l4; /* where the innermost IP header is, and what it carries */
+	/* A fragment (R14): bytes [at, at + payload) behind the IP header, or those of a header. */
+	bool part;
+	uint8_t wrong; /* why it can not be one */
+	uint32_t base; /* where what it has of the datagram begins */
+	bool unknown;  /* whether TCP or UDP, only the first says */
+	bool tunnel;   /* the first of a tunnel's own packet */
+	bool more;     /* not the last */
+	uint32_t at;
+	uint32_t id;
 };
 
 /* XP_R_OK, or the reason why it is none of ours. */
 enum xp_reason decode(const uint8_t *frame, uint32_t len, uint32_t protocols, struct decoded *d);
+/*
+ * What fragments have come to: `size` bytes behind the IP header, which are in the frame now, the
+ * first fragment's `d` in front of them. XP_R_OK, or why it is not to be delivered.
+ */
+enum xp_reason decode_together(const uint8_t *frame, uint32_t size, struct decoded *d);
 
 #endif

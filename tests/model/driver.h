@@ -22,6 +22,7 @@ struct driver {
 	struct outcome told; /* by the program, of the step in work; event.flow: handle */
 	uint32_t headers;    /* completions of this step that name a header */
 	struct frame frame;  /* of the step in work */
+	bool part;	     /* which is a fragment */
 	uint32_t unreleased[XP_MAX_LANES]; /* completions */
 	uint32_t areas[XP_MAX_LANES];	   /* that these hand over */
 	bool holding;

@@ -596,6 +596,150 @@ static void make_udp(struct schedule *s, struct rng *r, const struct setup *setu
 	disturb(s, 0, r, &n);
 }
 
+/* ---- fragments [R14] ---- */
+
+/* How a router cuts, and what an attacker adds. */
+struct cutter {
+	unsigned share;	  /* percent of packets that are cut */
+	unsigned loss;	  /* percent of fragments that never come */
+	unsigned overlap; /* percent of datagrams with more fragments at any place of it */
+	unsigned odd;	  /* percent of datagrams with an impossible fragment */
+	bool same_ids;
+	uint32_t id;
+};
+
+static uint32_t carried(const struct packet *p)
+{
+	return (p->udp ? 8 : 20 + p->tcp_options) + p->len;
+}
+
+static struct step *insert_part(struct schedule *s, size_t at, const struct step *like,
+				uint32_t from, uint32_t bytes)
+{
+	struct step step = *like, *part = insert_step(s, at, STEP_PACKET);
+
+	*part = step;
+	part->part = true;
+	part->at = from;
+	part->bytes = bytes;
+	part->more = from + bytes < carried(&step.p);
+	return part;
+}
+
+static uint32_t some_part(struct rng *r, const struct setup *setup)
+{
+	switch (below(r, 8)) {
+	case 0:
+		return 8 * (1 + below(r, 4));
+	case 1:
+		return 552;
+	case 2:
+		return 8 * (1 + below(r, 1000));
+	case 3:
+		return setup->area ? setup->area : 4096;
+	default:
+		return 1480;
+	}
+}
+
+/* More of a datagram than it has: again in other pieces, with other bytes, to other ends. */
+static void overlap_parts(struct schedule *s, size_t at, const struct step *like, struct rng *r)
+{
+	uint32_t total = carried(&like->p), from, bytes, n = 1 + below(r, 3);
+	struct step *part;
+
+	for (; n; n--) {
+		from = below(r, total / 8 + 1) * 8;
+		bytes = 8 * (1 + below(r, chance(r, 50) ? 10 : 300));
+		if (from + bytes > total && chance(r, 90))
+			bytes = total - from;
+		part = insert_part(s, at + below(r, 3), like, from, bytes);
+		part->p.salt = chance(r, 60) ? below(r, 4) : part->p.salt;
+	}
+}
+
+static void odd_part(struct step *part, struct rng *r)
+{
+	switch (below(r, 8)) {
+	case 0:
+		part->bytes = 0;
+		break;
+	case 1:
+		part->bytes -= 1 + below(r, 7);
+		break;
+	case 2:
+		part->at = 65528 - 8 * below(r, 200);
+		break;
+	case 3:
+		part->more = !part->more;
+		break;
+	case 4:
+		part->bytes = 8 * below(r, 4);
+		part->more = true;
+		break;
+	case 5:
+		part->at += 8;
+		break;
+	default: /* a header of its own */
+		part->poke = below(r, 60);
+		part->poke_bits = 1u << below(r, 8);
+		part->mend = chance(r, 70);
+	}
+}
+
+/* Returns how many steps it has become. */
+static size_t cut_step(struct schedule *s, size_t at, struct rng *r, const struct setup *setup,
+		       struct cutter *c)
+{
+	struct step whole = s->step[at];
+	uint32_t total = carried(&whole.p), from, bytes, size = some_part(r, setup);
+	bool varied = chance(r, 30), backwards = chance(r, 20);
+	size_t first = s->steps, n;
+
+	if (total / size > 60)
+		size = total / 60 / 8 * 8 + 8;
+	whole.id = c->same_ids ? below(r, 3) : ++c->id;
+	remove_step(s, at);
+	first = s->steps;
+	for (from = 0; from < total && s->steps < MAX_STEPS - 8; from += bytes) {
+		bytes = varied ? 8 * (1 + below(r, size / 8)) : size;
+		bytes = bytes < total - from ? bytes : total - from;
+		if (!chance(r, c->loss))
+			insert_part(s, backwards ? at : at + s->steps - first, &whole, from, bytes);
+	}
+	if (chance(r, c->overlap))
+		overlap_parts(s, at, &whole, r);
+	n = s->steps - first;
+	if (n && chance(r, c->odd))
+		odd_part(&s->step[at + below(r, n)], r);
+	return n;
+}
+
+static void cut_steps(struct schedule *s, struct rng *r, const struct setup *setup,
+		      struct cutter *c)
+{
+	size_t i;
+
+	for (i = 0; i < s->steps; i++)
+		if (s->step[i].kind == STEP_PACKET && !s->step[i].part && chance(r, c->share) &&
+		    carried(&s->step[i].p) > 24)
+			i += cut_step(s, i, r, setup, c) - 1;
+}
+
+static struct cutter some_cutter(struct rng *r)
+{
+	struct cutter c = {.share = 20 + below(r, 80), .same_ids = chance(r, 5)};
+
+	c.id = rng_next(r);
+	if (chance(r, 40))
+		c.loss = below(r, chance(r, 20) ? 50 : 6);
+	if (chance(r, 50))
+		c.overlap = below(r, 60);
+	if (chance(r, 30))
+		c.odd = below(r, 40);
+	return c;
+}
+
 /* ---- what lies around the packets [R1 R2] ---- */
 
 static void dress(struct rng *r, struct packet *p)
@@ -670,6 +814,118 @@ static void make_damage(struct schedule *s, struct rng *r, const struct setup *s
 			damage(r, &s->step[i]);
 }
 
+/* ---- whatever comes in fragments [R14] ---- */
+
+/* The packets of a schedule in fragments, and what the network does to those. */
+static void part_all(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	struct network n = some_network(r);
+	struct cutter c = some_cutter(r);
+
+	cut_steps(s, r, setup, &c);
+	n.distance = 1 + below(r, chance(r, 30) ? 60 : 8);
+	disturb(s, 0, r, &n);
+}
+
+static void make_udp_parts(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	size_t i;
+
+	make_udp(s, r, setup);
+	for (i = 0; i < s->steps; i++)
+		if (chance(r, 30) && !s->step[i].p.v6)
+			s->step[i].p.fault = FAULT_NO_CHECKSUM;
+	part_all(s, r, setup);
+}
+
+static void make_tcp_parts(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	static void (*const streams[])(struct schedule *, struct rng *, const struct setup *) = {
+		make_order, make_overlap, make_states, make_window, make_acks, make_chaos};
+
+	streams[below(r, 6)](s, r, setup);
+	part_all(s, r, setup);
+}
+
+/* In all networks; sometimes it is the tunnel's packets that are cut. */
+static void make_wrapped_parts(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	size_t i;
+
+	if (chance(r, 70))
+		make_wrapped(s, r, setup);
+	else
+		make_damage(s, r, setup);
+	part_all(s, r, setup);
+	for (i = 0; i < s->steps; i++) {
+		enum wrap wrap = s->step[i].p.wrap;
+
+		s->step[i].outer = s->step[i].part && wrap >= WRAP_VXLAN && wrap <= WRAP_IPIP &&
+				   wrap != WRAP_VXLAN6 && chance(r, 10);
+	}
+}
+
+/* Ports are in the first fragment alone, and often it is not the first to come. */
+static void make_rules_parts(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	unsigned i, n = 3 + below(r, 15);
+	uint32_t isn = some_isn(r), sent[8] = {0};
+
+	for (i = 0; i < n; i++) {
+		unsigned who = below(r, 8);
+		struct packet p = {.port = 5000 + who, .bob_port = 80 + who % 3};
+		uint32_t len = 1 + below(r, chance(r, 50) ? 600 : 6000);
+
+		p.udp = who % 2;
+		p.v6 = who == 2 || who == 3;
+		p.wrap = who == 5 ? WRAP_VLAN : WRAP_NONE;
+		p.reverse = who == 7;
+		if (chance(r, 10))
+			add_step(s, STEP_ADD)->p = p;
+		segment(s, &p, ACK, isn + 1 + sent[who], len);
+		sent[who] += len;
+	}
+	part_all(s, r, setup);
+}
+
+/* More at a time than there is room for, in whatever is short. */
+static void make_many_parts(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	unsigned i, n = 10 + below(r, 60);
+	struct cutter c = some_cutter(r);
+
+	c.share = 100;
+	c.loss = 10 + below(r, 60);
+	for (i = 0; i < n; i++) {
+		struct packet p = someone(r);
+
+		p.udp = chance(r, 80);
+		segment(s, &p, ACK, 1000 + below(r, 3) * 1000,
+			1 + below(r, chance(r, 10)   ? 60000
+				     : chance(r, 50) ? 9000
+						     : 2000));
+	}
+	cut_steps(s, r, setup, &c);
+	if (chance(r, 70))
+		interleave(s, 0, r);
+	for (i = below(r, 3); i; i--)
+		insert_step(s, below(r, s->steps + 1), chance(r, 60) ? STEP_HOLD : STEP_LET_GO);
+}
+
+static void make_old_parts(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	unsigned i, naps = 1;
+	size_t at;
+
+	make_udp_parts(s, r, setup);
+	for (i = 0; i < naps; i++) {
+		at = below(r, s->steps + 1);
+		if (chance(r, 70))
+			insert_step(s, at, STEP_TICK);
+		insert_step(s, at, STEP_SLEEP)->ms = 60;
+	}
+}
+
 /* ---- tables and commands [R3] ---- */
 
 static void make_table(struct schedule *s, struct rng *r, const struct setup *setup)
@@ -712,7 +968,7 @@ static void make_lanes(struct schedule *s, struct rng *r, const struct setup *se
 	unsigned lane = 0, moves = chance(r, 50) ? 5 : 60;
 	size_t i;
 
-	switch (below(r, 4)) {
+	switch (below(r, 5)) {
 	case 0:
 		make_acks(s, r, setup);
 		break;
@@ -721,6 +977,9 @@ static void make_lanes(struct schedule *s, struct rng *r, const struct setup *se
 		break;
 	case 2:
 		make_udp(s, r, setup);
+		break;
+	case 3:
+		make_udp_parts(s, r, setup);
 		break;
 	default:
 		make_order(s, r, setup);
@@ -860,22 +1119,27 @@ static void make_ages(struct schedule *s, struct rng *r, const struct setup *set
 
 /* ---- */
 
-static const struct setup standard = {0}, narrow = {.window = 65536},
-			  wide = {.umem = 16 << 20, .area = 32768, .window = 1 << 20, .flows = 64},
-			  table = {.flows = 5}, lanes = {.lanes = 3, .flows = 96, .early = 6},
-			  rules = {.rules = {"take stream tcp port 443", "tap whole udp",
-					     "tap stream tcp port 80 vlan 7",
-					     "take whole tcp src port 5001", "tap stream ip6"},
-				   .threshold = 512,
-				   .no_pickup = true},
-			  tiny = {.umem = 1 << 20,
-				  .area = 32768,
-				  .window = 1 << 19,
-				  .early = 4,
-				  .threshold = 128},
-			  small = {.umem = 1 << 20, .ring = 1024, .early = 2, .window = 65536},
-			  ages = {.flow_age = 100, .closed_age = 40, .hole_age = 40},
-			  trusting = {.no_checksum = true, .flows = 16, .area = 8192};
+static const struct setup
+	standard = {0},
+	narrow = {.window = 65536},
+	wide = {.umem = 16 << 20, .area = 32768, .window = 1 << 20, .flows = 64},
+	table = {.flows = 5}, lanes = {.lanes = 3, .flows = 96, .early = 6},
+	rules = {.rules = {"take stream tcp port 443", "tap whole udp",
+			   "tap stream tcp port 80 vlan 7", "take whole tcp src port 5001",
+			   "tap stream ip6"},
+		 .threshold = 512,
+		 .no_pickup = true},
+	tiny = {.umem = 1 << 20, .area = 32768, .window = 1 << 19, .early = 4, .threshold = 128},
+	small = {.umem = 1 << 20, .ring = 1024, .early = 2, .window = 65536},
+	ages = {.flow_age = 100, .closed_age = 40, .hole_age = 40},
+	parts = {.datagrams = 6, .rules = {"tap stream overlap first any"}},
+	some_parts = {.datagrams = 12,
+		      .rules = {"take stream overlap first udp dst port 81",
+				"tap whole udp port 82", "tap stream tcp port 80",
+				"take stream udp port 5007", "tap stream ip6 tcp"}},
+	few_parts = {.umem = 1 << 20, .datagrams = 40, .window = 65536, .ring = 1024},
+	old_parts = {.fragment_age = 40, .datagrams = 20},
+	trusting = {.no_checksum = true, .flows = 16, .area = 8192};
 
 const struct family families[] = {
 	{"tcp_order", "R4 R12", make_order, 120, {&standard, &narrow, &wide, &tiny}},
@@ -887,6 +1151,12 @@ const struct family families[] = {
 	{"tcp_acks", "R13", make_acks, 60, {&standard, &narrow}},
 	{"tcp_chaos", "R3 R12 R13", make_chaos, 140, {&standard, &narrow, &wide, &rules}},
 	{"udp", "R15", make_udp, 60, {&standard, &trusting, &wide}},
+	{"parts_udp", "R14", make_udp_parts, 60, {&standard, &parts, &trusting, &wide}},
+	{"parts_tcp", "R12 R14", make_tcp_parts, 40, {&standard, &parts, &narrow}},
+	{"parts_wrapped", "R1 R2 R14", make_wrapped_parts, 30, {&standard, &trusting}},
+	{"parts_rules", "R14 R16", make_rules_parts, 30, {&some_parts}},
+	{"parts_many", "R8 R14", make_many_parts, 30, {&few_parts, &parts, &tiny}},
+	{"parts_old", "R14", make_old_parts, 1, {&old_parts}},
 	{"wrapped", "R1 R2", make_wrapped, 60, {&standard, &trusting}},
 	{"damage", "R1", make_damage, 50, {&standard, &trusting}},
 	{"table", "R3", make_table, 60, {&table}},

@@ -59,7 +59,7 @@ static uint32_t flows_of(const struct model *m, uint32_t lane)
 }
 
 /* Is it longer ago than `limit` ticks? Ticks may be counted a little apart on both sides. */
-static bool older(struct model *m, uint32_t since, uint32_t limit)
+bool ticks_older(struct model *m, uint32_t since, uint32_t limit)
 {
 	int32_t beyond = (int32_t)(m->now - since - limit);
 
@@ -79,7 +79,7 @@ static uint8_t make_room(struct turn *t)
 		return XP_FIRST;
 	if (!f) {
 		f = oldest(m, t->lane, false);
-		if (m->config.flow_ticks && older(m, f->active, m->config.flow_ticks)) {
+		if (m->config.flow_ticks && ticks_older(m, f->active, m->config.flow_ticks)) {
 			stream_end(t, f, XP_R_AGED);
 		} else {
 			stream_end(t, f, XP_R_REPLACED);
@@ -129,15 +129,16 @@ struct ends {
 	uint16_t sport, dport;
 };
 
-static bool rule_fits(const struct xp_rule *rule, const struct ends *e)
+static bool rule_fits(const struct xp_rule *rule, const struct ends *e, bool any_port)
 {
-	return e->sport >= rule->sport_min && e->sport <= rule->sport_max &&
-	       e->dport >= rule->dport_min && e->dport <= rule->dport_max &&
-	       covers(rule->src, rule->src_bits, e->src) &&
+	if (!any_port && (e->sport < rule->sport_min || e->sport > rule->sport_max ||
+			  e->dport < rule->dport_min || e->dport > rule->dport_max))
+		return false;
+	return covers(rule->src, rule->src_bits, e->src) &&
 	       covers(rule->dst, rule->dst_bits, e->dst);
 }
 
-static bool rule_wants(const struct xp_rule *rule, const struct decoded *d)
+static bool rule_wants(const struct xp_rule *rule, const struct decoded *d, bool any_port)
 {
 	const union xp_key *k = &d->key;
 	uint8_t kind = d->v6 ? k->v6.vnet_kind : k->v4.vnet_kind;
@@ -151,13 +152,14 @@ static bool rule_wants(const struct xp_rule *rule, const struct decoded *d)
 			    },
 		    back = {there.dst, there.src, there.dport, there.sport};
 
-	if (rule->proto && (rule->proto == IPPROTO_TCP) != d->tcp)
+	if (!d->unknown && rule->proto && (rule->proto == IPPROTO_TCP) != d->tcp)
 		return false;
 	if (rule->flags & (d->v6 ? XP_RULE_V4 : XP_RULE_V6))
 		return false;
 	if (rule->vnet_kind && (rule->vnet_kind != kind || (!rule->any_vnet && rule->vnet != vnet)))
 		return false;
-	return rule_fits(rule, &there) || (rule->flags & XP_RULE_EITHER && rule_fits(rule, &back));
+	return rule_fits(rule, &there, any_port) ||
+	       (rule->flags & XP_RULE_EITHER && rule_fits(rule, &back, any_port));
 }
 
 static const struct xp_rule *rule_for(const struct model *m, const struct decoded *d)
@@ -165,7 +167,7 @@ static const struct xp_rule *rule_for(const struct model *m, const struct decode
 	uint32_t i;
 
 	for (i = 0; i < m->rules; i++)
-		if (rule_wants(&m->rule[i], d))
+		if (rule_wants(&m->rule[i], d, false))
 			return &m->rule[i];
 	return NULL;
 }
@@ -173,7 +175,7 @@ static const struct xp_rule *rule_for(const struct model *m, const struct decode
 /* ---- a packet ---- */
 
 /* Delivered as it came: in a hybrid cell if it is small, else in the frame area. */
-static void put_whole(struct turn *t, uint8_t opcode, uint8_t reason)
+void put_whole(struct turn *t, uint8_t opcode, uint8_t reason)
 {
 	uint32_t bytes = t->d.headers + t->d.payload, size = area_size(t->m), done = 0, n;
 	struct model_lane *lane = &t->m->lane[t->lane];
@@ -202,7 +204,7 @@ static void put_whole(struct turn *t, uint8_t opcode, uint8_t reason)
 	}
 }
 
-static void put_hybrid(struct turn *t, uint8_t opcode, uint8_t reason)
+void put_hybrid(struct turn *t, uint8_t opcode, uint8_t reason)
 {
 	t->opcode = opcode;
 	t->reason = reason;
@@ -380,7 +382,6 @@ static struct turn turn_start(struct model *m, uint32_t lane)
 	struct turn t = {.m = m, .lane = lane};
 
 	outcome_clear(&m->out);
-	m->out.lane = lane;
 	return t;
 }
 
@@ -398,9 +399,14 @@ void model_packet(struct model *m, uint32_t lane, const uint8_t *frame, uint32_t
 		turn_end(&t, false);
 		return;
 	}
+	if (t.d.part) {
+		part_packet(&t, ring_full);
+		turn_end(&t, t.take);
+		return;
+	}
 	t.f = model_find(m, &t.d.key);
 	if (t.f)
-		m->out.lane = t.lane = t.f->lane;
+		t.lane = t.f->lane;
 	else
 		rule = rule_for(m, &t.d);
 	if (!t.f && !rule) {
@@ -413,14 +419,68 @@ void model_packet(struct model *m, uint32_t lane, const uint8_t *frame, uint32_t
 	turn_end(&t, take);
 }
 
+void packet_together(struct turn *t)
+{
+	const struct xp_rule *rule = NULL;
+
+	t->f = model_find(t->m, &t->d.key);
+	if (t->f)
+		t->lane = t->f->lane;
+	else
+		rule = rule_for(t->m, &t->d);
+	t->take = false;
+	if (!t->f && !rule) {
+		t->reason = XP_R_NO_RULE;
+		return;
+	}
+	t->take = t->f ? t->f->flags & XP_FLOW_TAKE : rule->verdict == XP_RULE_TAKE;
+	wanted(t, rule, false);
+}
+
+/*
+ * Ports are only in the first fragment: any other may be wanted by the first rule that has the rest
+ * right, and nothing is taken for it.
+ */
+struct wish part_wish(const struct turn *t)
+{
+	struct model *m = t->m;
+	struct wish wish = {.reason = XP_R_NO_RULE};
+	const struct model_flow *f = t->d.at ? NULL : model_find(m, &t->d.key);
+	const struct xp_rule *rule = NULL;
+	uint32_t i;
+
+	for (i = 0; i < m->rules && !rule; i++)
+		if (rule_wants(&m->rule[i], &t->d, t->d.at))
+			rule = &m->rule[i];
+	if (rule) {
+		wish.reason = rule->flags & XP_RULE_WHOLE ? XP_R_IP_FRAGMENT : XP_R_OK;
+		wish.take = rule->verdict == XP_RULE_TAKE && !t->d.at;
+		wish.overlap_first = rule->flags & XP_RULE_OVERLAP;
+	}
+	if (f) {
+		wish.reason = XP_R_OK;
+		wish.take = f->flags & XP_FLOW_TAKE;
+	}
+	if (rule && rule->rtp && !f)
+		wish.reason = XP_R_IP_FRAGMENT;
+	if (t->d.tunnel && !wish.reason)
+		wish.reason = XP_R_IP_FRAGMENT;
+	return wish;
+}
+
 uint32_t model_lane_of(const struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len)
 {
+	struct model_datagram *g = NULL;
 	struct model_flow *f = NULL;
 	struct decoded d;
 
-	if (!decode(frame, len, m->config.protocols, &d))
+	if (decode(frame, len, m->config.protocols, &d))
+		return lane;
+	if (d.part)
+		g = datagram_find(m, &d);
+	else
 		f = model_find(m, &d.key);
-	return f ? f->lane : lane;
+	return g ? g->lane : f ? f->lane : lane;
 }
 
 /* ---- commands ---- */
@@ -463,7 +523,9 @@ static bool tick_once(struct turn *t)
 	struct model_flow *f = oldest(m, t->lane, true);
 	uint32_t i;
 
-	if (f && older(m, f->active, m->config.closed_ticks)) {
+	if (part_age(t))
+		return true;
+	if (f && ticks_older(m, f->active, m->config.closed_ticks)) {
 		if (half_closed(m, f)) {
 			f->active = m->now;
 			f->turn = ++m->turns;
@@ -473,7 +535,7 @@ static bool tick_once(struct turn *t)
 		return true;
 	}
 	f = oldest(m, t->lane, false);
-	if (f && m->config.flow_ticks && older(m, f->active, m->config.flow_ticks)) {
+	if (f && m->config.flow_ticks && ticks_older(m, f->active, m->config.flow_ticks)) {
 		stream_end(t, f, XP_R_AGED);
 		forget(m, f);
 		return true;
@@ -482,9 +544,9 @@ static bool tick_once(struct turn *t)
 		f = m->flow[i];
 		if (f->lane != t->lane || f->state != XP_FLOW_OPEN || !f->runs)
 			continue;
-		if (m->config.hole_ticks && older(m, f->opened, m->config.hole_ticks))
+		if (m->config.hole_ticks && ticks_older(m, f->opened, m->config.hole_ticks))
 			stream_give_up(t, f, XP_R_AGED);
-		else if (hole_acked(m, f) && older(m, f->opened, m->config.acked_ticks))
+		else if (hole_acked(m, f) && ticks_older(m, f->opened, m->config.acked_ticks))
 			stream_give_up(t, f, XP_R_GAP_ACKED);
 		else
 			continue;
@@ -506,6 +568,7 @@ void model_flush(struct model *m, uint32_t lane)
 	struct turn t = turn_start(m, lane);
 	struct model_flow *f;
 
+	part_flush(&t);
 	while ((f = oldest(m, lane, false)) || (f = oldest(m, lane, true))) {
 		stream_end(&t, f, XP_R_FLUSHED);
 		forget(m, f);
@@ -532,6 +595,8 @@ void model_areas(const struct model *m, uint32_t kind[XP_AREA_KINDS])
 		kind[XP_AREA_HYBRID] += m->lane[i].cells[1] > 0;
 		kind[XP_AREA_FRAME] += m->lane[i].frame > 0;
 	}
+	for (i = 0; i < m->config.lanes; i++)
+		kind[XP_AREA_DATAGRAM] += m->lane[i].parts;
 	for (i = 0; i < m->flows; i++)
 		for (k = 0; k < m->config.window; k++)
 			kind[XP_AREA_REASSEMBLY] += m->flow[i]->held[k];
@@ -565,5 +630,8 @@ void model_close(struct model *m)
 	while (m->flows)
 		forget(m, m->flow[0]);
 	free(m->flow);
+	while (m->datagrams)
+		free(m->datagram[--m->datagrams]);
+	free(m->datagram);
 	outcome_free(&m->out);
 }

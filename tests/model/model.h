@@ -51,6 +51,22 @@
  *  Damage
  *   - Order of judgement: rule, room in the ring, IPv4 checksum, TCP or UDP checksum, flow. Damaged
  *     packets are whole if their flow is known, else foreign; they change nothing else.
+ *  Fragments
+ *   - A datagram is known by addresses, network, identification, and for IPv4 the protocol. A
+ *     fragment that can not be (tiny, of no length, overlong) ends that which it is of.
+ *   - What was given up is remembered, and its fragments go the same way, ten times as long as an
+ *     acknowledged hole is waited for; a datagram that was delivered is not.
+ *   - Order of judgement: ring, age, given up before, IPv4 checksum, form, rule, repetition,
+ *     dispute, overlap, room. Who disputes: two ends; anything in the place of the headers but the
+ *     very same fragment.
+ *   - Before the first fragment has come the first rule that differs in ports alone is taken for
+ *     its own. What its own rule forbids then has not been: overlaps drop the datagram.
+ *   - For the areas that a fragment spans, held or not, the oldest datagrams go until they fit;
+ *     with no older ones left it goes itself. What finds no area ends its datagram.
+ *   - UDP says its length; that of its fragments together has to be the same.
+ *   - The last fragment is told in the lane of the datagram, the whole in that of its flow, and
+ *     judged as any packet; but what is damaged ends in the former, and is no flow's.
+ *   - A UDP datagram put together leaves the rest of the flow's area unused.
  *  Areas
  *   - Headers take whole cells; those that do not fit what is left of an area begin a new one.
  *     Frames begin 2 bytes behind a multiple of 64; one that does not fit the rest begins an area.
@@ -65,11 +81,17 @@
 
 #include <xdplace/abi.h>
 
+#include "decode.h"
+
+#define MAX_CELLS 4096 /* bytes that one packet may have in cells */
+#define MAX_DATAGRAM 65536u
+
 /* What a completion means, without the places; pieces that continue each other are one. */
 struct event {
 	uint8_t opcode;
 	uint8_t reason;
 	uint8_t flags; /* XP_GAP, XP_CAUGHT_UP, XP_RELEASE_FLOW, XP_FRAME */
+	uint8_t lane;
 	uint32_t flow; /* model's number, from 1; 0: none */
 	uint64_t offset;
 	uint32_t length; /* of the data, or of the gap */
@@ -77,9 +99,9 @@ struct event {
 };
 
 struct outcome {
-	int action; /* XDP action */
-	uint32_t lane;
+	int action;	 /* XDP action */
 	uint32_t header; /* bytes in cells: of headers, or of a whole small packet */
+	uint8_t cells[MAX_CELLS];
 	struct event *event;
 	size_t events, event_room;
 	uint8_t *bytes;
@@ -121,6 +143,29 @@ struct model_lane {
 	uint32_t cells[2]; /* bytes left in the header area and in the hybrid area */
 	uint32_t frame;	   /* bytes used of the frame area */
 	uint32_t blocks;   /* early blocks in use */
+	uint32_t parts;	   /* areas that datagrams in fragments have */
+};
+
+/* A datagram that comes in fragments (R14). */
+struct model_datagram {
+	union xp_key key; /* without ports */
+	uint32_t id;
+	uint8_t lane;
+	uint8_t given_up; /* the reason: its fragments go the same way */
+	bool first;	  /* has come: these are its headers, and what was decided by them */
+	bool take;
+	bool overlap_first;
+	bool overlaps;
+	uint32_t size; /* 0: the last fragment has not come */
+	uint32_t have; /* bytes */
+	uint32_t began;
+	uint64_t turn;
+	bool got[MAX_DATAGRAM];
+	bool starts[MAX_DATAGRAM / 8];		      /* a fragment did */
+	bool held[MAX_DATAGRAM >> XP_MIN_AREA_SHIFT]; /* areas */
+	struct decoded d;
+	uint8_t head[XP_MAX_HEADER];
+	uint8_t bytes[MAX_DATAGRAM];
 };
 
 struct model {
@@ -133,6 +178,8 @@ struct model {
 	uint32_t ids;
 	struct model_flow **flow;
 	uint32_t flows, flow_room;
+	struct model_datagram **datagram; /* in the order in which they began */
+	uint32_t datagrams;
 	struct model_lane lane[XP_MAX_LANES];
 	struct xp_counters counters;
 	struct outcome out; /* of the last call */
@@ -154,7 +201,7 @@ void model_flush(struct model *m, uint32_t lane);
 void model_release(struct model *m, uint32_t lane, uint32_t areas);
 
 struct model_flow *model_find(const struct model *m, const union xp_key *key);
-/* The lane that a frame's completions will be told in. */
+/* The lane that a frame's completions will be told in; of a fragment's, the first ones. */
 uint32_t model_lane_of(const struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len);
 /* Areas of the lane that are placed into, by kind. */
 void model_areas(const struct model *m, uint32_t kind[XP_AREA_KINDS]);

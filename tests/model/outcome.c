@@ -21,6 +21,12 @@ static void *grown(void *memory, size_t *room, size_t need, size_t size)
 
 static bool continues(const struct event *last, const struct event *next)
 {
+	if (last->lane != next->lane)
+		return false;
+	/* That a datagram was given up is told with its areas, two at a time. */
+	if (last->opcode == XP_FRAGMENT && next->opcode == XP_FRAGMENT && last->reason &&
+	    last->reason == next->reason && !last->length && !next->length)
+		return true;
 	if (last->flow != next->flow || last->flags & (XP_GAP | XP_RELEASE_FLOW))
 		return false;
 	if ((last->flags ^ next->flags) & ~XP_RELEASE_FLOW || !last->length || !next->length)
@@ -58,7 +64,6 @@ void outcome_add(struct outcome *out, const struct event *event, const uint8_t *
 void outcome_clear(struct outcome *out)
 {
 	out->action = -1;
-	out->lane = 0;
 	out->header = 0;
 	out->events = 0;
 	out->used = 0;

@@ -60,15 +60,47 @@ bool schedule_prepend(struct schedule *s, const struct schedule *before)
 	return true;
 }
 
+/* What lies behind the end of the packet is its end once more: only the offset is another. */
+static void cut(const struct step *step, struct frame *frame)
+{
+	static struct frame whole;
+	uint32_t total, bytes = step->bytes, at = step->at;
+	bool v6;
+
+	packet_build(&step->p, &whole);
+	if (step->outer) { /* tunnels over IPv4, without tags */
+		whole.l3 = 14;
+		whole.l4 = 34;
+		whole.headers = 42;
+		whole.payload = whole.len - 42;
+	}
+	total = whole.headers - whole.l4 + whole.payload;
+	if (bytes > total)
+		bytes = total;
+	if (at + bytes > total)
+		at = total - bytes;
+	packet_cut(&whole, at, bytes, step->more, step->id, frame);
+	v6 = step->p.v6 && !step->outer;
+	at = v6 ? step->at | step->more : step->at / 8 | step->more << 13;
+	frame->bytes[v6 ? frame->l4 - 6 : frame->l3 + 6] = at >> 8;
+	frame->bytes[v6 ? frame->l4 - 5 : frame->l3 + 7] = at;
+	frame_fix_ip(frame);
+}
+
 bool step_frame(const struct step *step, struct frame *frame)
 {
 	if (step->kind != STEP_PACKET)
 		return false;
-	packet_build(&step->p, frame);
+	if (step->part)
+		cut(step, frame);
+	else
+		packet_build(&step->p, frame);
 	frame->len =
 		frame->len - step->cut < 14 || frame->len < step->cut ? 14 : frame->len - step->cut;
 	if (step->poke < frame->len)
 		frame->bytes[step->poke] ^= step->poke_bits;
+	if (step->mend)
+		frame_fix_ip(frame);
 	return true;
 }
 
@@ -118,6 +150,7 @@ static size_t text_of_extras(const struct step *step, char *text, size_t size, s
 		{" vnet %ld", p->vnet},
 		{" cut %ld", step->cut},
 		{" byte %ld changed", step->poke_bits ? step->poke : 0},
+		{" and the IP checksum with it", step->mend},
 	};
 	size_t i;
 
@@ -125,6 +158,15 @@ static size_t text_of_extras(const struct step *step, char *text, size_t size, s
 		if (extras[i].value)
 			at = more(text, size, at, extras[i].format, extras[i].value);
 	return at;
+}
+
+static size_t text_of_part(const struct step *step, char *text, size_t size, size_t at)
+{
+	if (!step->part || at >= size)
+		return at;
+	return at + snprintf(text + at, size - at, ", of that%s fragment %u + %u%s, id %u",
+			     step->outer ? " tunnel's" : "", step->at, step->bytes,
+			     step->more ? " and more" : "", step->id);
 }
 
 static size_t text_of_key(const struct packet *p, char *text, size_t size, size_t at)
@@ -157,7 +199,8 @@ static void text_of_packet(const struct step *step, char *text, size_t size)
 		at = more(text, size, at, " ack %ld", p->ack);
 	if (p->fault && at < size)
 		at += snprintf(text + at, size - at, "%s", faults[p->fault]);
-	text_of_extras(step, text, size, at);
+	at = text_of_extras(step, text, size, at);
+	text_of_part(step, text, size, at);
 }
 
 void step_text(const struct step *step, char *text, size_t size)

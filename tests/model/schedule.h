@@ -31,6 +31,12 @@ struct step {
 	uint8_t poke_bits; /* ... has these bits changed */
 	uint16_t cut;	   /* bytes missing at the end of the frame */
 	uint16_t ms;	   /* to sleep */
+	bool mend;	   /* the IPv4 checksum is right in spite of poke */
+	bool part;	   /* a fragment: bytes [at, at + bytes) behind the IP header */
+	bool outer;	   /* of the tunnel's packet, not of that in it */
+	bool more;	   /* not the last */
+	uint32_t at, bytes;
+	uint32_t id;
 	struct packet p;
 };
 
@@ -48,6 +54,7 @@ struct setup {
 	const char *rules[6]; /* none: "tap stream any" */
 	uint32_t umem, area, window, flows, early, lanes, ring, threshold;
 	uint32_t flow_age, closed_age, hole_age; /* ms */
+	uint32_t datagrams, fragment_age;
 	bool no_checksum, no_pickup;
 };
 #define SETUPS 8

@@ -7,6 +7,8 @@
 
 #include "shrink.h"
 
+#define TRIALS 300 /* most: each may load the program anew */
+
 struct shrinking {
 	struct driver *d;
 	struct schedule *best, *trial;
@@ -21,7 +23,8 @@ static bool differs(struct shrinking *k)
 	const struct setup *setup = k->d->setup;
 	enum driver_result result;
 
-	k->tried++;
+	if (k->tried++ > TRIALS)
+		return false;
 	k->d->careful = true;
 	result = driver_run(k->d, k->trial);
 	if (result == DRIVER_SAME)
@@ -91,6 +94,7 @@ static bool simplify(struct step *step, unsigned which)
 		p->vnet = 0;
 		break;
 	case 3:
+		p->ip_options = p->v6 ? 0 : p->ip_options;
 		p->v6 = 0;
 		break;
 	case 4:
@@ -104,7 +108,8 @@ static bool simplify(struct step *step, unsigned which)
 		step->lane = 0;
 		break;
 	case 7:
-		p->len = p->len > 10 ? 10 : p->len;
+		if (!step->part) /* else its place in its datagram would be another */
+			p->len = p->len > 10 ? 10 : p->len;
 		break;
 	default:
 		step->poke_bits = 0;

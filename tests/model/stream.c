@@ -49,7 +49,8 @@ void take_header(struct turn *t, uint32_t bytes, bool hybrid)
 	}
 	*left -= need;
 	t->header = true;
-	t->m->out.header = bytes;
+	memcpy(t->m->out.cells + t->m->out.header, t->frame, bytes);
+	t->m->out.header += bytes;
 }
 
 /* The area of a stream offset: there already, or taken. */
@@ -67,9 +68,11 @@ static bool hold(struct turn *t, struct model_flow *f, uint64_t at)
 static struct event *add(struct turn *t, const struct event *event, const uint8_t *data)
 {
 	struct outcome *out = &t->m->out;
+	struct event here = *event;
 
+	here.lane = t->lane;
 	t->header = false;
-	outcome_add(out, event, data);
+	outcome_add(out, &here, data);
 	return &out->event[out->events - 1];
 }
 
@@ -99,6 +102,11 @@ static void tell_data(struct turn *t, const struct model_flow *f, uint8_t opcode
 		.opcode = opcode, .flags = flags, .flow = f->id, .offset = at, .length = bytes};
 
 	add(t, &event, data);
+}
+
+void tell_part(struct turn *t, const struct event *event, const uint8_t *data)
+{
+	add(t, event, data);
 }
 
 /* ---- the edge ---- */
@@ -416,6 +424,18 @@ static void make_room(struct turn *t, uint64_t at)
 	gap(t, f, to - f->edge, XP_R_HOLES_FULL);
 }
 
+/* A datagram keeps the areas in which it was put together; that of the edge is done with. */
+static void place_together(struct turn *t, uint64_t at, uint64_t to, const uint8_t *data)
+{
+	t->f->held[at / area_size(t->m) % t->m->config.window] = false;
+	tell_data(t, t->f, t->opcode, 0, at, to - at, data);
+	if (t->g->overlaps)
+		t->m->out.event[t->m->out.events - 1].reason = XP_R_FRAG_OVERLAP;
+	t->placed += to - at;
+	part_keep(t->m, t->g);
+	advance(t->m, t->f, to - at);
+}
+
 /* The bytes [at, to) of the stream, which begin `data`: XP_R_OK, or why some are missing. */
 static uint8_t place(struct turn *t, uint64_t at, uint64_t to, const uint8_t *data)
 {
@@ -541,8 +561,11 @@ void stream_place(struct turn *t, const struct verdict *v)
 		f->flags |= XP_FLOW_FIN;
 		f->fin = v->to;
 	}
-	t->reason =
-		place(t, v->from, v->to, t->frame + t->d.headers + ((int64_t)v->from - v->start));
+	if (t->g && !t->d.tcp)
+		place_together(t, v->from, v->to, t->frame + t->d.headers);
+	else
+		t->reason = place(t, v->from, v->to,
+				  t->frame + t->d.headers + ((int64_t)v->from - v->start));
 	t->reason = failed = t->reason ? t->reason : failed;
 	if (t->opcode == XP_EARLY) {
 		f->earlies++;

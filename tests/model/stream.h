@@ -24,6 +24,8 @@ struct turn {
 	uint8_t opcode;
 	uint8_t reason;
 	uint32_t placed;
+	struct model_datagram *g; /* the packet came in fragments */
+	bool take;
 	bool header; /* put into a cell, not named by a completion yet */
 };
 
@@ -44,6 +46,8 @@ static inline uint32_t area_size(const struct model *m)
 	return 1u << m->config.area_shift;
 }
 
+/* Is it longer ago than `limit` ticks? */
+bool ticks_older(struct model *m, uint32_t since, uint32_t limit);
 void count_reason(struct model *m, unsigned reason);
 bool take_area(struct turn *t);
 /* Cells for `bytes` of the packet; without an area t->reason says so. */
@@ -53,6 +57,29 @@ struct event *tell(struct turn *t, const struct model_flow *f, uint8_t opcode, u
 /* `bytes` of the frame, from `at` on, as a frame. */
 void tell_frame(struct turn *t, const struct model_flow *f, uint8_t opcode, uint8_t reason,
 		uint32_t at, uint32_t bytes);
+
+/* `bytes` of a datagram in fragments, of no flow. */
+void tell_part(struct turn *t, const struct event *event, const uint8_t *data);
+void put_whole(struct turn *t, uint8_t opcode, uint8_t reason);
+void put_hybrid(struct turn *t, uint8_t opcode, uint8_t reason);
+
+/* What rules and flows say of a fragment; `reason`: why it is not wanted. */
+struct wish {
+	uint8_t reason;
+	bool take;
+	bool overlap_first;
+};
+struct wish part_wish(const struct turn *t);
+/* A fragment; with the last one, packet_together() for the whole. */
+void part_packet(struct turn *t, bool ring_full);
+/* Its areas are those of a stream now. */
+void part_keep(struct model *m, struct model_datagram *g);
+/* The oldest of the turn's lane has aged: given up. */
+bool part_age(struct turn *t);
+/* Give up those of the turn's lane. */
+void part_flush(struct turn *t);
+void packet_together(struct turn *t);
+struct model_datagram *datagram_find(const struct model *m, const struct decoded *d);
 
 void stream_judge(const struct turn *t, struct verdict *v);
 /* Headers in a header cell, new data at their places. */
