@@ -10,6 +10,8 @@
 
 #include "stream.h"
 
+#define NEAR 25 /* ticks: steps of a schedule on a busy machine */
+
 static union xp_key without_ports(const struct decoded *d)
 {
 	union xp_key key = d->key;
@@ -100,7 +102,11 @@ static void drop(struct turn *t, struct model_datagram *g, uint8_t reason)
 /* The dead are remembered for as long as ten times what an acknowledged hole is. */
 static bool aged(struct model *m, const struct model_datagram *g)
 {
-	if (g->given_up && ticks_older(m, g->began, m->config.acked_ticks * 10))
+	int32_t beyond = (int32_t)(m->now - g->began - m->config.acked_ticks * 10);
+
+	if (g->given_up && beyond > -NEAR && beyond < NEAR)
+		m->slow = true;
+	if (g->given_up && beyond > 0)
 		return true;
 	return m->config.fragment_ticks && ticks_older(m, g->began, m->config.fragment_ticks);
 }

@@ -447,13 +447,15 @@ enum driver_result driver_run(struct driver *d, const struct schedule *s)
 {
 	int r = 0;
 
-	d->m.unsure = false;
+	d->m.unsure = d->m.slow = false;
 	for (d->at = 0; d->at < s->steps && !r; d->at++)
 		r = step_run(d, &s->step[d->at]);
 	if (!r)
 		r = finish(d);
 	else
 		d->at--;
+	if (d->m.slow)
+		return DRIVER_UNSURE;
 	/* With ages that take no part nothing of this is heard of. */
 	if (d->m.unsure && (d->setup->flow_age || d->setup->closed_age || d->setup->hole_age ||
 			    d->setup->fragment_age))

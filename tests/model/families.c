@@ -147,10 +147,12 @@ static void interleave(struct schedule *s, size_t first, struct rng *r)
 
 static struct step *insert_step(struct schedule *s, size_t at, enum step_kind kind)
 {
-	struct step *step = &s->step[at];
+	struct step *step = &s->step[at < s->steps ? at : s->steps];
 
-	if (s->steps < MAX_STEPS)
-		memmove(step + 1, step, (s->steps++ - at) * sizeof(*step));
+	if (s->steps == MAX_STEPS)
+		step = &s->step[MAX_STEPS - 1];
+	else
+		memmove(step + 1, step, (&s->step[s->steps++] - step) * sizeof(*step));
 	memset(step, 0, sizeof(*step));
 	step->kind = kind;
 	return step;
@@ -1151,11 +1153,11 @@ const struct family families[] = {
 	{"tcp_acks", "R13", make_acks, 60, {&standard, &narrow}},
 	{"tcp_chaos", "R3 R12 R13", make_chaos, 140, {&standard, &narrow, &wide, &rules}},
 	{"udp", "R15", make_udp, 60, {&standard, &trusting, &wide}},
-	{"parts_udp", "R14", make_udp_parts, 60, {&standard, &parts, &trusting, &wide}},
-	{"parts_tcp", "R12 R14", make_tcp_parts, 40, {&standard, &parts, &narrow}},
+	{"parts_udp", "R14", make_udp_parts, 40, {&standard, &parts, &trusting, &wide}},
+	{"parts_tcp", "R12 R14", make_tcp_parts, 35, {&standard, &parts, &narrow}},
 	{"parts_wrapped", "R1 R2 R14", make_wrapped_parts, 30, {&standard, &trusting}},
 	{"parts_rules", "R14 R16", make_rules_parts, 30, {&some_parts}},
-	{"parts_many", "R8 R14", make_many_parts, 30, {&few_parts, &parts, &tiny}},
+	{"parts_many", "R8 R14", make_many_parts, 15, {&few_parts, &parts, &tiny}},
 	{"parts_old", "R14", make_old_parts, 1, {&old_parts}},
 	{"wrapped", "R1 R2", make_wrapped, 60, {&standard, &trusting}},
 	{"damage", "R1", make_damage, 50, {&standard, &trusting}},

@@ -174,6 +174,7 @@ struct model {
 	uint32_t rules;
 	uint32_t now; /* ticks */
 	bool unsure;  /* an age was too near its limit to be judged */
+	bool slow;    /* and that also where nothing is meant to age */
 	uint64_t turns;
 	uint32_t ids;
 	struct model_flow **flow;

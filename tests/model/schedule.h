@@ -67,7 +67,7 @@ struct family {
 	const char *name;
 	const char *ids; /* requirements */
 	void (*make)(struct schedule *s, struct rng *r, const struct setup *setup);
-	unsigned share; /* of all schedules, in thousandths */
+	unsigned share; /* of all schedules, beside those of the others */
 	const struct setup *setups[SETUPS];
 };
 extern const struct family families[];
