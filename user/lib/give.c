@@ -35,7 +35,8 @@ unsigned xp_completion_areas(const struct xp_config *config, const struct xp_com
  * The fewer areas go round, the nearer the cache that payload is copied into. As many are needed
  * as the program takes while the consumer is away: if the hot ring runs dry it takes cold ones, and
  * those come back hot. What it left there every time, over some absences, is too many: an eighth
- * of these, so that one busy moment is not forgotten at once, retires.
+ * of these, so that one busy moment is not forgotten at once, retires. The last seven groups
+ * stay: coming and going parts areas that are neighbours.
  */
 #define JUDGE_CATCHES 16u
 #define JUDGE_OFFERS 64u
@@ -44,7 +45,7 @@ void xp_give_pause(struct xdplace_lane *lane)
 {
 	if (++lane->catches < JUDGE_CATCHES || lane->offers < JUDGE_OFFERS)
 		return;
-	lane->retire = (lane->least + 7) / 8;
+	lane->retire = lane->least / 8;
 	lane->least = lane->ctx->config.hot;
 	lane->catches = 0;
 	lane->offers = 0;
