@@ -15,7 +15,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
-#include <xdplace/xdplace.h>
+#include <xdplace/transmit.h>
 
 #define MAX_MAPS 64
 
@@ -99,8 +99,10 @@ static int print_programs(const char *configuration, uint32_t placement)
 
 static int count(const struct configuration *configuration)
 {
+	const struct xdplace_tx_opts tx_opts = {.size = sizeof(tx_opts), .engine = XDPLACE_TX_RUN};
 	struct xdplace_opts opts = configuration->opts;
 	struct found found;
+	struct xdplace_tx *tx;
 	struct xdplace *ctx;
 	char name[16];
 	int err;
@@ -115,6 +117,9 @@ static int count(const struct configuration *configuration)
 		fprintf(stderr, "%s: %s\n", configuration->name, xdplace_error());
 		return -1;
 	}
+	tx = xdplace_tx_open(ctx, &tx_opts); /* its program shares the UMEM */
+	if (!tx)
+		fprintf(stderr, "%s: %s\n", configuration->name, xdplace_error());
 	found = (struct found){.name = name};
 	err = xdplace_each(match, &found);
 	if (err == 1)
@@ -123,8 +128,9 @@ static int count(const struct configuration *configuration)
 		err = -ENOENT;
 	if (err)
 		fprintf(stderr, "%s: its programs are not found\n", configuration->name);
+	xdplace_tx_close(tx);
 	xdplace_close(ctx);
-	return err;
+	return tx ? err : -1;
 }
 
 int main(void)
