@@ -6,7 +6,8 @@
  * payload lies in memory that the kernel's side can read by itself: the UMEM of a context, or
  * memory of the transmitter's own. A write is a vector of {destination, data, length}; each entry
  * is cut into packets that the destination's MTU allows, and packets of different destinations
- * take turns. No payload byte is copied in user space.
+ * take turns. No payload byte is copied in user space, but those of short packets by the engine
+ * `xsk` in copy mode.
  *
  * Functions return 0 or a positive number on success and -errno on failure, those that return a
  * pointer NULL with errno set; xdplace_error() has the words. A transmitter is used by one thread

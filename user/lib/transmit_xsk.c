@@ -42,7 +42,10 @@
 #define LEAST_PAUSE_US 20u /* between calls while an interface takes nothing */
 #define MOST_PAUSE_US 500u
 
-/* Payload that is rather copied than sent as a fragment, in bytes: README, "Transmit". */
+/*
+ * Bytes of payload that are rather copied than sent as a fragment, in copy mode: there each
+ * fragment costs the kernel a page of its own (README, "Sending, beside others").
+ */
 #define COPY_MOST 2048u
 
 /* What a packet in a frame is. */
@@ -188,6 +191,21 @@ static void free_frames(struct port *port)
 		port->free[port->free_count] = FRAMES - 1 - port->free_count;
 }
 
+static void tell_how(const struct xdplace_tx *tx, const struct xp_tx_socket *s)
+{
+	char payload[64] = "as fragments";
+
+	if (!s->fragments)
+		snprintf(payload, sizeof(payload), "one copy behind the header");
+	else if (!s->zero_copy)
+		snprintf(payload, sizeof(payload), "as fragments, up to %u bytes copied",
+			 COPY_MOST);
+	xp_log(&tx->logger, XDPLACE_LOG_INFO,
+	       "%s queue %u: AF_XDP, %s; payload %s; UDP checksums made %s", s->name, s->queue,
+	       s->zero_copy ? "zero-copy" : "copy mode", payload,
+	       s->metadata && s->fragments ? "here for copies, else by kernel or device" : "here");
+}
+
 static int open_socket(struct xdplace_tx *tx, struct port *port)
 {
 	struct xp_tx_socket *s = &port->socket;
@@ -206,13 +224,7 @@ static int open_socket(struct xdplace_tx *tx, struct port *port)
 		return err;
 	free_frames(port);
 	port->most = s->fragments ? FRAGMENTS * FRAGMENT : XP_TX_CHUNK - HEAD;
-	xp_log(&tx->logger, XDPLACE_LOG_INFO,
-	       "%s queue %u: AF_XDP, %s; payload is %s; UDP checksums are made %s", s->name,
-	       s->queue, s->zero_copy ? "zero-copy" : "copy mode",
-	       !s->fragments  ? "copied once"
-	       : s->zero_copy ? "not copied"
-			      : "copied by the kernel alone if longer than 2048 bytes, else twice",
-	       s->metadata ? "by kernel or device for what is not copied, else here" : "here");
+	tell_how(tx, s);
 	return 0;
 }
 
