@@ -244,8 +244,9 @@ int xdplace_stream_get(struct xdplace_pacer *pacer, uint32_t stream, struct xdpl
  * Write what is due: one write for all streams. Returns microseconds until the next is, 0 if that
  * is now, or -errno of the transmitter; -ENODATA: no stream has anything left.
  *
- * A pacer that was kept from running makes up for it: writes cover two intervals until nothing is
- * missing. If it is more than a second, all streams go on from where they are, that much later.
+ * A pacer that was kept from running makes up for it, in writes of two intervals, or of 8 packets
+ * of a stream and 256 of all if that is longer. If it misses more than a second, all streams go on
+ * from where they are, that much later.
  */
 int xdplace_pacer_step(struct xdplace_pacer *pacer);
 /*

@@ -180,7 +180,7 @@ START_TEST(pacer_order)
 END_TEST
 
 /* Of more than fits, the rest comes next, and time does not go on before. */
-START_TEST(pacer_most)
+START_TEST(pacer_full)
 {
 	open_stream(80000000, 10000, 1000); /* ten packets of 100 us */
 	ck_assert_uint_eq(xp_pace_take(&pace, MS, entries, due, 4), 4);
@@ -447,18 +447,35 @@ END_TEST
 
 START_TEST(pacer_stall)
 {
-	uint64_t skip, horizon = 100 * MS, until = horizon + 10 * MS;
+	uint64_t skip, horizon = 100 * MS, until = horizon + 20 * MS;
 
-	ck_assert_uint_eq(xp_pace_advance(horizon, until, 10 * MS, &skip), until);
+	ck_assert_uint_eq(xp_pace_advance(horizon, until, 20 * MS, &skip), until);
 	ck_assert_uint_eq(skip, 0);
-	/* Half a second was missed: two intervals at a time, nothing is lost. */
+	/* Half a second was missed: a step at a time, nothing is lost. */
 	until = horizon + 500 * MS;
-	ck_assert_uint_eq(xp_pace_advance(horizon, until, 10 * MS, &skip), horizon + 20 * MS);
+	ck_assert_uint_eq(xp_pace_advance(horizon, until, 20 * MS, &skip), horizon + 20 * MS);
 	ck_assert_uint_eq(skip, 0);
 	/* An hour: the clock has stood still. */
 	until = horizon + 3600 * SECOND;
-	ck_assert_uint_eq(xp_pace_advance(horizon, until, 10 * MS, &skip), horizon + 20 * MS);
+	ck_assert_uint_eq(xp_pace_advance(horizon, until, 20 * MS, &skip), horizon + 20 * MS);
 	ck_assert_uint_eq(skip, 3600 * SECOND - 20 * MS);
+}
+END_TEST
+
+/* A step: eight packets of a stream, 256 of all, but two intervals at least. */
+START_TEST(pacer_most)
+{
+	uint32_t i;
+
+	open_loop(8000000, TS_PACKET, TS_PACKET);
+	ck_assert_uint_eq(xp_pace_most(&pace, packet_time(8000000)), 8 * packet_time(8000000));
+	for (i = 1; i < 64; i++)
+		open_loop(8000000, TS_PACKET, TS_PACKET);
+	ck_assert_uint_eq((xp_pace_most(&pace, packet_time(8000000)) + 1) / 1000,
+			  packet_time(8000000) * 4 / 1000);
+	for (; i < 256; i++)
+		open_loop(8000000, TS_PACKET, TS_PACKET);
+	ck_assert_uint_eq(xp_pace_most(&pace, packet_time(8000000)), 2 * packet_time(8000000));
 }
 END_TEST
 
@@ -515,7 +532,7 @@ Suite *suite_pacer(void)
 	tcase_add_test(tests, pacer_thousand);
 	tcase_add_test(tests, pacer_phases);
 	tcase_add_test(tests, pacer_order);
-	tcase_add_test(tests, pacer_most);
+	tcase_add_test(tests, pacer_full);
 	tcase_add_test(tests, pacer_units);
 	tcase_add_test(tests, pacer_unit_too_long);
 	tcase_add_test(tests, pacer_rate_range);
@@ -532,6 +549,7 @@ Suite *suite_pacer(void)
 	tcase_add_test(tests, pacer_interval_many);
 	tcase_add_test(tests, pacer_interval_mixed);
 	tcase_add_test(tests, pacer_stall);
+	tcase_add_test(tests, pacer_most);
 	tcase_add_test(tests, pacer_jitter_none);
 	tcase_add_test(tests, pacer_jitter_mean);
 	tcase_add_test(tests, pacer_late);

@@ -393,6 +393,12 @@ static uint32_t round_up(double x)
 	return n < x ? n + 1 : n;
 }
 
+/* ns in which neither the fastest stream nor all streams together have too many packets. */
+static double limit_of(double rate, double fastest)
+{
+	return least_of(least_of(XP_PACE_MOST, XP_PACE_BURST * fastest), XP_PACE_WRITE / rate);
+}
+
 uint64_t xp_pace_interval(const struct xp_pace *pace)
 {
 	double typical, fastest, limit, parts, rate = packet_rate(pace, &fastest);
@@ -400,7 +406,7 @@ uint64_t xp_pace_interval(const struct xp_pace *pace)
 	if (!pace->used)
 		return XP_PACE_MOST;
 	typical = pace->used / rate;
-	limit = least_of(least_of(XP_PACE_MOST, XP_PACE_BURST * fastest), XP_PACE_WRITE / rate);
+	limit = limit_of(rate, fastest);
 	if (typical < XP_PACE_LEAST) {
 		typical *= round_up(XP_PACE_LEAST / typical);
 	} else if (typical > limit) {
@@ -412,14 +418,20 @@ uint64_t xp_pace_interval(const struct xp_pace *pace)
 	return typical > XP_PACE_MOST ? XP_PACE_MOST : (uint64_t)typical;
 }
 
-uint64_t xp_pace_advance(uint64_t horizon, uint64_t until, uint64_t interval, uint64_t *skip)
+uint64_t xp_pace_most(const struct xp_pace *pace, uint64_t interval)
 {
-	uint64_t most = horizon + 2 * interval;
+	double fastest, rate = packet_rate(pace, &fastest);
+	uint64_t limit = pace->used ? (uint64_t)limit_of(rate, fastest) : 0;
 
+	return limit > 2 * interval ? limit : 2 * interval;
+}
+
+uint64_t xp_pace_advance(uint64_t horizon, uint64_t until, uint64_t most, uint64_t *skip)
+{
 	*skip = 0;
-	if (until <= most)
+	if (until <= horizon + most)
 		return until;
-	if (until - most > LATEST)
-		*skip = until - most;
-	return most;
+	if (until - horizon - most > LATEST)
+		*skip = until - horizon - most;
+	return horizon + most;
 }

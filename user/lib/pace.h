@@ -124,9 +124,14 @@ void xp_pace_account(struct xp_pace_stream *stream, uint64_t due, uint64_t now, 
  */
 uint64_t xp_pace_interval(const struct xp_pace *pace);
 /*
- * How far the horizon moves in a write that would cover all up to `until`. After a stall: what was
- * missed is made good in steps of two intervals. Above a second it is put off; `skip`: by so much.
+ * What a write covers at most, ns, when something was missed: two intervals, or as long as no
+ * stream has more than XP_PACE_BURST packets and all have no more than XP_PACE_WRITE.
  */
-uint64_t xp_pace_advance(uint64_t horizon, uint64_t until, uint64_t interval, uint64_t *skip);
+uint64_t xp_pace_most(const struct xp_pace *pace, uint64_t interval);
+/*
+ * Where the horizon moves by a write that should cover all up to `until`. After a stall what was
+ * missed is made good in steps of `most`. Above a second it is put off; `skip`: by so much.
+ */
+uint64_t xp_pace_advance(uint64_t horizon, uint64_t until, uint64_t most, uint64_t *skip);
 
 #endif

@@ -27,6 +27,7 @@ struct xdplace_pacer {
 	bool *has_stream;	 /* by destination */
 	uint64_t given_interval; /* ns, 0: it follows from the rates */
 	uint64_t interval;	 /* ns */
+	uint64_t most;		 /* ns that a write covers */
 	uint64_t offset;
 	uint64_t wake; /* of the machine's time: the next write */
 	uint64_t look; /* likewise */
@@ -332,8 +333,10 @@ static void begin(struct xdplace_pacer *pacer, uint64_t now)
 		pacer->wake = now;
 		pacer->look = now + LOOK_NS;
 	}
-	if (pacer->changed)
+	if (pacer->changed) {
 		pacer->interval = interval_of(pacer);
+		pacer->most = xp_pace_most(&pacer->pace, pacer->interval);
+	}
 	pacer->changed = false;
 	pacer->running = true;
 }
@@ -365,7 +368,7 @@ static uint64_t next_until(struct xdplace_pacer *pacer, uint64_t now)
 	if (now - pacer->wake >= pacer->interval)
 		pacer->wake += (now - pacer->wake) / pacer->interval * pacer->interval;
 	until = xp_pace_advance(pacer->pace.horizon, pacer->wake + pacer->interval - pacer->offset,
-				pacer->interval, &skip);
+				pacer->most, &skip);
 	pacer->offset += skip;
 	return until;
 }
