@@ -12,12 +12,12 @@ PACKAGES="
 	clang llvm libclang-rt-14-dev gcc g++ make pkg-config libbpf-dev libxdp-dev libmnl-dev bpftool libelf-dev zlib1g-dev
 	libjson-c-dev libpcap-dev libncurses-dev libssl-dev check
 	iproute2 iputils-ping ethtool procps util-linux nginx-light curl iperf3 socat openssl
-	openssh-client openssh-server jq tcpdump xxd
+	openssh-client openssh-server jq tcpdump strace xxd
 	clang-format shellcheck mandoc git ca-certificates
 "
 # What `make check-kernels` needs as well.
 KERNEL_PACKAGES="
-	qemu-system-x86 seabios ipxe-qemu busybox-static cpio xz-utils zstd xdp-tools strace libcap2-bin
+	qemu-system-x86 seabios ipxe-qemu busybox-static cpio xz-utils zstd xdp-tools libcap2-bin
 "
 # Those that `make bench` compares with: it does without what can not be had.
 BENCH_PACKAGES="
