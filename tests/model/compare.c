@@ -54,7 +54,7 @@ static int check_place(struct driver *d, const struct xp_completion *c)
 {
 	uint32_t mask = size_of_area(d) - 1;
 
-	if (c->flags & XP_FRAME || d->part)
+	if (c->flags & XP_FRAME || d->part || c->reason == XP_R_RTP)
 		return 0;
 	if ((c->data & mask) != (c->offset & mask))
 		return differ(d, "%s: stream offset %llu lies at %u of its area",
@@ -154,7 +154,8 @@ static int same_flow(struct driver *d, uint32_t ours, uint32_t theirs)
 /* Where there is nothing to tell of, there is no place to tell it of. */
 static bool has_offset(const struct event *e)
 {
-	return !(e->flags & XP_FRAME) && (e->length || e->flags & (XP_GAP | XP_RELEASE_FLOW));
+	return !(e->flags & XP_FRAME) &&
+	       (e->length || e->reason == XP_R_RTP || e->flags & (XP_GAP | XP_RELEASE_FLOW));
 }
 
 static bool same_event(const struct event *a, const struct event *b)
@@ -288,7 +289,8 @@ static int compare_fields(struct driver *d, const struct model_flow *f, const st
 	return 0;
 }
 
-#define FLAGS (XP_FLOW_TAKE | XP_FLOW_V6 | XP_FLOW_PICKED | XP_FLOW_FIN | XP_FLOW_ACKS)
+#define FLAGS                                                                                      \
+	(XP_FLOW_TAKE | XP_FLOW_V6 | XP_FLOW_PICKED | XP_FLOW_FIN | XP_FLOW_ACKS | XP_FLOW_RTP)
 
 static int compare_flow(void *arg, const struct xp_flow *flow)
 {
@@ -300,7 +302,7 @@ static int compare_flow(void *arg, const struct xp_flow *flow)
 	list->count++;
 	if (!f)
 		return differ(d, "flow %#x: there should be none of its key", flow->handle);
-	for (i = 0; i < d->config->window; i++)
+	for (i = 0; !f->rtp && i < d->config->window; i++)
 		held += f->held[i];
 	const struct field fields[] = {
 		{"handle", flow->handle, d->handle[f->id]},
@@ -308,7 +310,12 @@ static int compare_flow(void *arg, const struct xp_flow *flow)
 		{"flags", flow->flags & FLAGS, f->flags},
 		{"lane", flow->lane, f->lane},
 		{"edge", flow->edge, f->edge},
-		{"next", flow->next, f->state == XP_FLOW_EXPECTED ? 0 : f->isn + (uint32_t)f->edge},
+		{"next", f->rtp ? 0 : flow->next,
+		 f->rtp || f->state == XP_FLOW_EXPECTED ? 0 : f->isn + (uint32_t)f->edge},
+		{"source", f->rtp ? flow->rtp.ssrc : 0, f->rtp ? f->rtp->ssrc : 0},
+		{"late", f->rtp ? flow->rtp.late : 0, f->rtp ? f->rtp->late : 0},
+		{"slot", f->rtp ? flow->slot_shift : 0, f->rtp ? f->rtp->shift : 0},
+
 		{"isn", flow->isn, f->isn},
 		{"fin", f->flags & XP_FLOW_FIN ? flow->fin : 0, f->fin},
 		{"ack", flow->ack, f->ack},

@@ -238,7 +238,7 @@ static bool place(struct turn *t, struct model_datagram *g, uint32_t at, uint32_
 		event.reason = t->reason;
 		event.offset = at;
 		event.length = n;
-		tell_part(t, &event, data + at - start);
+		tell_event(t, &event, data + at - start);
 	}
 	return true;
 }

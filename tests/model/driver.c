@@ -42,6 +42,7 @@ static struct xdplace_opts options(const struct setup *s)
 		.hole_age_ms = s->hole_age,
 		.datagrams = s->datagrams,
 		.fragment_age_ms = s->fragment_age,
+		.rtp = s->rtp,
 		.no_checksum = s->no_checksum,
 		.no_pickup = s->no_pickup,
 		.no_selftest = true,

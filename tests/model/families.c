@@ -928,6 +928,159 @@ static void make_old_parts(struct schedule *s, struct rng *r, const struct setup
 	}
 }
 
+/* ---- RTP [R15] ---- */
+
+static struct step *media(struct schedule *s, struct rng *r, const struct packet *like,
+			  const struct rtp *source, uint16_t seq)
+{
+	uint32_t len = chance(r, 10) ? 0 : chance(r, 60) ? 160 + below(r, 20) : 1 + below(r, 1024);
+	struct step *step = add_step(s, STEP_PACKET);
+
+	step->p = *like;
+	step->rtp = *source;
+	step->rtp.seq = seq;
+	step->p.seq = seq * 1500;
+	if (chance(r, 5))
+		step->rtp.second |= 0x80;
+	if (chance(r, 10))
+		step->rtp.csrcs = below(r, 16);
+	if (chance(r, 10))
+		step->rtp.extension = 1 + below(r, chance(r, 90) ? 12 : 130);
+	if (chance(r, 10))
+		step->rtp.padding = 1 + below(r, 255);
+	step->p.len =
+		12 + 4u * step->rtp.csrcs + 4u * step->rtp.extension + len + step->rtp.padding;
+	return step;
+}
+
+/* What is no media, or says wrong things of itself. */
+static void odd_media(struct step *step, struct rng *r)
+{
+	switch (below(r, 7)) {
+	case 0:
+		step->rtp.first = 1u << below(r, 8);
+		break;
+	case 1:
+		step->rtp.second = chance(r, 50) ? 200 + below(r, 5) : 60 + below(r, 40);
+		break;
+	case 2:
+		step->p.len = below(r, 20);
+		break;
+	case 3:
+		step->rtp.lie = 1 + below(r, 255);
+		break;
+	case 4:
+		step->p.len += 1000 + below(r, 400);
+		break;
+	case 5:
+		step->p.fault = chance(r, 50) ? FAULT_CHECKSUM : FAULT_NO_CHECKSUM;
+		break;
+	default:
+		step->p.salt = 1;
+	}
+}
+
+static uint16_t some_leap(struct rng *r)
+{
+	static const uint16_t leaps[] = {510, 511, 512, 513, 600, 1023, 1500, 2999, 3000, 3001};
+
+	if (chance(r, 15))
+		return -(uint16_t)(below(r, 3) + (chance(r, 50) ? 1023 : 511));
+	return chance(r, 20) ? below(r, 65536) : leaps[below(r, 10)] + below(r, 3) - 1;
+}
+
+/* One sender's packets; `odd` percent of them are. */
+static void one_source(struct schedule *s, struct rng *r, const struct packet *p, uint32_t n,
+		       unsigned odd)
+{
+	struct rtp source = {.on = true, .second = 96, .ssrc = 1 + below(r, 5)};
+	uint16_t seq = chance(r, 40) ? -below(r, 300) : rng_next(r);
+	unsigned leaps = chance(r, 30) ? 3 : 0, strays = chance(r, 30) ? 10 : 0;
+	struct rtp other;
+
+	for (; n; n--, seq++) {
+		if (chance(r, leaps))
+			seq += some_leap(r);
+		if (chance(r, odd))
+			odd_media(media(s, r, p, &source, seq), r);
+		else
+			media(s, r, p, &source, seq);
+		if (!chance(r, strays))
+			continue;
+		other = source;
+		other.ssrc += chance(r, 60);
+		media(s, r, p, &other, seq + 2000 + below(r, 2000));
+		if (chance(r, 40))
+			media(s, r, p, &other, s->step[s->steps - 1].rtp.seq + 1 + chance(r, 10));
+		if (chance(r, 20))
+			source = other;
+	}
+}
+
+static void make_rtp(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	struct network n = some_network(r);
+	unsigned flows = 1 + below(r, 3), odd = chance(r, 40) ? 10 : 0;
+
+	for (; flows; flows--) {
+		struct packet p = someone(r);
+
+		p.udp = 1;
+		p.bob_port = chance(r, 90) ? 5004 : 5005 + below(r, 3);
+		if (chance(r, 10))
+			p.wrap = below(r, WRAP_COUNT);
+		one_source(s, r, &p, 1 + below(r, 80), odd);
+	}
+	interleave(s, 0, r);
+	disturb(s, 0, r, &n);
+}
+
+/* Numbers that leap about the window and round it; every other packet of it. */
+static void make_rtp_window(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	struct rtp source = {.on = true, .second = 96, .ssrc = 9};
+	struct packet p = {.udp = 1, .bob_port = 5004};
+	uint16_t seq = rng_next(r), base;
+	unsigned i, k, step, rounds = 1 + below(r, 3);
+	struct network n = {.reorder = 30, .distance = 20, .repeat = 5};
+
+	for (k = 0; k < rounds; k++) {
+		step = 1 + below(r, 4);
+		for (i = 0; i < 600 / step && i < 300; i++, seq += step)
+			media(s, r, &p, &source, seq);
+		base = seq;
+		for (i = below(r, 20); i; i--)
+			media(s, r, &p, &source, base + below(r, 1100) - 550);
+		seq += chance(r, 50) ? some_leap(r) : below(r, 10);
+	}
+	disturb(s, 1, r, &n);
+}
+
+static void make_rtp_late(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	size_t at;
+
+	make_rtp(s, r, setup);
+	for (at = 0; at < s->steps; at++)
+		s->step[at].p.bob_port += s->step[at].p.bob_port == 5004 ? 2 : 0;
+	at = below(r, s->steps + 1);
+	if (chance(r, 40))
+		insert_step(s, at, STEP_TICK);
+	insert_step(s, at, STEP_SLEEP)->ms = 70;
+}
+
+/* Media in fragments: an rtp rule leaves them alone, others do not care what they are. */
+static void make_rtp_parts(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	size_t i;
+
+	make_rtp(s, r, setup);
+	for (i = 0; i < s->steps; i++)
+		if (chance(r, 50))
+			s->step[i].p.bob_port = 80;
+	part_all(s, r, setup);
+}
+
 /* ---- tables and commands [R3] ---- */
 
 static void make_table(struct schedule *s, struct rng *r, const struct setup *setup)
@@ -970,9 +1123,12 @@ static void make_lanes(struct schedule *s, struct rng *r, const struct setup *se
 	unsigned lane = 0, moves = chance(r, 50) ? 5 : 60;
 	size_t i;
 
-	switch (below(r, 5)) {
+	switch (below(r, 6)) {
 	case 0:
 		make_acks(s, r, setup);
+		break;
+	case 4:
+		make_rtp(s, r, setup);
 		break;
 	case 1:
 		make_states(s, r, setup);
@@ -1078,6 +1234,18 @@ static void make_short(struct schedule *s, struct rng *r, const struct setup *se
 	}
 }
 
+/* Media for which there is nothing left, nor completions in the end. */
+static void make_rtp_short(struct schedule *s, struct rng *r, const struct setup *setup)
+{
+	unsigned i;
+
+	for (i = 1 + below(r, 3); i; i--)
+		make_rtp(s, r, setup);
+	for (i = 1 + below(r, 3); i; i--)
+		insert_step(s, below(r, s->steps + 1), chance(r, 30) ? STEP_LET_GO : STEP_HOLD);
+	hog(s, below(r, s->steps + 1), r);
+}
+
 /* Many small packets, so that completions run out before areas do. */
 static void make_ring(struct schedule *s, struct rng *r, const struct setup *setup)
 {
@@ -1125,7 +1293,11 @@ static const struct setup
 	standard = {0},
 	narrow = {.window = 65536},
 	wide = {.umem = 16 << 20, .area = 32768, .window = 1 << 20, .flows = 64},
-	table = {.flows = 5}, lanes = {.lanes = 3, .flows = 96, .early = 6},
+	table = {.flows = 5},
+	lanes = {.lanes = 3,
+		 .flows = 96,
+		 .early = 6,
+		 .rules = {"tap udp dst port 5004 rtp slot 1024 deadline 30000", "tap stream any"}},
 	rules = {.rules = {"take stream tcp port 443", "tap whole udp",
 			   "tap stream tcp port 80 vlan 7", "take whole tcp src port 5001",
 			   "tap stream ip6"},
@@ -1140,6 +1312,19 @@ static const struct setup
 				"tap whole udp port 82", "tap stream tcp port 80",
 				"take stream udp port 5007", "tap stream ip6 tcp"}},
 	few_parts = {.umem = 1 << 20, .datagrams = 40, .window = 65536, .ring = 1024},
+	rtp = {.flows = 40,
+	       .rules = {"tap udp dst port 5004 rtp slot 1024 deadline 30000",
+			 "take udp dst port 5005 rtp slot 128 deadline 30000",
+			 "tap udp dst port 5006 rtp slot 2048 deadline 30000", "tap stream any"}},
+	few_rtp = {.flows = 4,
+		   .rtp = 2,
+		   .area = 8192,
+		   .rules = {"tap udp rtp slot 1024 deadline 30000"}},
+	short_rtp = {.umem = 1 << 20,
+		     .ring = 1024,
+		     .rules = {"tap udp dst port 5004 rtp slot 1024 deadline 30000",
+			       "tap stream any"}},
+	late_rtp = {.hole_age = 5000, .rules = {"tap udp rtp slot 1024 deadline 40"}},
 	old_parts = {.fragment_age = 40, .datagrams = 20},
 	trusting = {.no_checksum = true, .flows = 16, .area = 8192};
 
@@ -1159,6 +1344,11 @@ const struct family families[] = {
 	{"parts_rules", "R14 R16", make_rules_parts, 30, {&some_parts}},
 	{"parts_many", "R8 R14", make_many_parts, 15, {&few_parts, &parts, &tiny}},
 	{"parts_old", "R14", make_old_parts, 1, {&old_parts}},
+	{"rtp", "R1 R12 R13 R15", make_rtp, 60, {&rtp, &few_rtp}},
+	{"rtp_parts", "R14 R15", make_rtp_parts, 5, {&rtp}},
+	{"rtp_no_area", "R8 R15", make_rtp_short, 8, {&short_rtp}},
+	{"rtp_window", "R12 R13 R15", make_rtp_window, 8, {&rtp}},
+	{"rtp_late", "R13 R15", make_rtp_late, 1, {&late_rtp}},
 	{"wrapped", "R1 R2", make_wrapped, 60, {&standard, &trusting}},
 	{"damage", "R1", make_damage, 50, {&standard, &trusting}},
 	{"table", "R3", make_table, 60, {&table}},

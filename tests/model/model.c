@@ -32,6 +32,9 @@ static void forget(struct model *m, struct model_flow *f)
 	for (i = 0; m->flow[i] != f; i++)
 		;
 	m->flow[i] = m->flow[--m->flows];
+	if (f->rtp && f->rtp->block)
+		m->lane[f->lane].rtp--;
+	rtp_forget(f);
 	free(f->ahead);
 	free(f);
 }
@@ -254,6 +257,20 @@ static void set_up(struct turn *t, const struct xp_rule *rule, uint8_t inherited
 	t->f = new_flow(t, &t->d.key, flags);
 	t->f->state = XP_FLOW_EXPECTED;
 	t->opcode = opcode;
+	if (rule && rule->rtp && !t->d.tcp)
+		rtp_set_up(t, t->f, rule->rtp);
+}
+
+void start_anew(struct turn *t, uint8_t reason)
+{
+	uint8_t inherited = t->f->flags & XP_FLOW_TAKE;
+	uint32_t rtp = t->f->rtp ? t->f->rtp->rtp : 0;
+
+	stream_end(t, t->f, reason);
+	forget(t->m, t->f);
+	set_up(t, NULL, inherited);
+	if (rtp)
+		rtp_set_up(t, t->f, rtp);
 }
 
 static void saw_ack(struct turn *t)
@@ -315,25 +332,28 @@ static void of_flow(struct turn *t)
 /* Wanted, whole, with room: set up what has to be, place, remember. */
 static void sound(struct turn *t, const struct xp_rule *rule)
 {
-	uint8_t inherited;
+	uint8_t refused;
 
 	if (t->f && (starts_anew(t) || elsewhere(t))) {
-		inherited = t->f->flags & XP_FLOW_TAKE;
-		stream_end(t, t->f, t->d.flags & TCP_SYN ? XP_R_REOPENED : XP_R_LOST_SYNC);
-		forget(t->m, t->f);
-		set_up(t, NULL, inherited);
+		start_anew(t, t->d.flags & TCP_SYN ? XP_R_REOPENED : XP_R_LOST_SYNC);
 	} else if (!t->f) {
 		if (rule->flags & XP_RULE_WHOLE) {
 			put_whole(t, XP_FOREIGN, XP_R_RULE_WHOLE);
 			return;
 		}
-		if (!eligible(t)) {
-			put_whole(t, t->d.payload ? XP_WHOLE : XP_FOREIGN, XP_R_NO_FLOW);
+		refused = eligible(t) ? XP_R_OK : XP_R_NO_FLOW;
+		if (rule->rtp && !t->d.tcp)
+			refused = rtp_refused(t, rule->rtp);
+		if (refused) {
+			put_whole(t, t->d.payload ? XP_WHOLE : XP_FOREIGN, refused);
 			return;
 		}
 		set_up(t, rule, 0);
 	}
-	of_flow(t);
+	if (t->f->rtp)
+		rtp_packet(t);
+	else
+		of_flow(t);
 	t->f->packets++;
 	if (t->f->state == XP_FLOW_CLOSED)
 		return;
@@ -461,7 +481,7 @@ struct wish part_wish(const struct turn *t)
 		wish.reason = XP_R_OK;
 		wish.take = f->flags & XP_FLOW_TAKE;
 	}
-	if (rule && rule->rtp && !f)
+	if (f ? f->rtp != NULL : rule && rule->rtp)
 		wish.reason = XP_R_IP_FRAGMENT;
 	if (t->d.tunnel && !wish.reason)
 		wish.reason = XP_R_IP_FRAGMENT;
@@ -542,6 +562,8 @@ static bool tick_once(struct turn *t)
 	}
 	for (i = 0; i < m->flows; i++) {
 		f = m->flow[i];
+		if (f->lane == t->lane && f->rtp && rtp_age(t, f))
+			return true;
 		if (f->lane != t->lane || f->state != XP_FLOW_OPEN || !f->runs)
 			continue;
 		if (m->config.hole_ticks && ticks_older(m, f->opened, m->config.hole_ticks))
@@ -598,8 +620,10 @@ void model_areas(const struct model *m, uint32_t kind[XP_AREA_KINDS])
 	for (i = 0; i < m->config.lanes; i++)
 		kind[XP_AREA_DATAGRAM] += m->lane[i].parts;
 	for (i = 0; i < m->flows; i++)
-		for (k = 0; k < m->config.window; k++)
-			kind[XP_AREA_REASSEMBLY] += m->flow[i]->held[k];
+		for (k = 0; k < XP_RTP_WINDOW; k++)
+			kind[XP_AREA_REASSEMBLY] += m->flow[i]->rtp ? m->flow[i]->rtp->held[k]
+						    : k < m->config.window ? m->flow[i]->held[k]
+									   : 0;
 }
 
 /* Areas are dealt out to the lanes in groups; the last of each bank is a guard. */

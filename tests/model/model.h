@@ -67,6 +67,18 @@
  *   - The last fragment is told in the lane of the datagram, the whole in that of its flow, and
  *     judged as any packet; but what is damaged ends in the former, and is no flow's.
  *   - A UDP datagram put together leaves the rest of the flow's area unused.
+ *  RTP
+ *   - Order of judgement: RTCP (from 4 bytes on), header, length of headers, room for one more
+ * flow, slot, source and number, deadlines, repetition, lateness, window, area. What fails up to
+ *     the slot leaves deadlines and stray sources as they are. Whole if it has any payload.
+ *   - The last 512 numbers up to the highest are remembered: what has arrived of them and comes
+ *     again is a repetition, also if it was told long ago; what comes from below the edge else is
+ *     late. So is a packet from before the first.
+ *   - Up to 3000 numbers ahead of the highest, and 1024 behind, is near; any packet that is near
+ *     and of the source is of the stream, and a stray before it is forgotten.
+ *   - A window is 512 numbers from the edge on: for one beyond, gaps are told up to where it fits.
+ *   - Without an area a packet is told (no_area), and has not come; what was given up for it stays
+ *     so. An empty one needs no area.
  *  Areas
  *   - Headers take whole cells; those that do not fit what is left of an area begin a new one.
  *     Frames begin 2 bytes behind a multiple of 64; one that does not fit the rest begins an area.
@@ -113,6 +125,29 @@ struct range64 {
 	uint64_t end;
 };
 
+struct rtp_number {
+	bool there;
+	uint32_t noticed; /* ticks: that it was missing */
+	uint32_t length;
+	uint8_t *bytes;
+};
+
+/* What an RTP flow has besides (R15); packets are named by their extended sequence numbers. */
+struct model_rtp {
+	uint32_t rtp; /* XP_RTP(), of its rule */
+	uint32_t shift;
+	uint32_t deadline; /* ticks */
+	uint32_t ssrc;
+	uint32_t late;
+	int64_t first, edge, highest;
+	bool block;
+	bool other; /* the last packet was of this source, this number would be next */
+	uint16_t other_next;
+	uint32_t other_ssrc;
+	struct rtp_number number[XP_RTP_WINDOW]; /* the last ones up to `highest` */
+	bool held[XP_RTP_WINDOW];		 /* areas */
+};
+
 struct model_flow {
 	uint32_t id;
 	union xp_key key;
@@ -135,6 +170,7 @@ struct model_flow {
 	uint32_t runs;
 	uint8_t *ahead;		  /* its bytes, at offset modulo the window's size */
 	bool held[XP_MAX_WINDOW]; /* areas, at their number modulo the window */
+	struct model_rtp *rtp;
 };
 
 struct model_lane {
@@ -143,6 +179,7 @@ struct model_lane {
 	uint32_t cells[2]; /* bytes left in the header area and in the hybrid area */
 	uint32_t frame;	   /* bytes used of the frame area */
 	uint32_t blocks;   /* early blocks in use */
+	uint32_t rtp;	   /* RTP blocks in use */
 	uint32_t parts;	   /* areas that datagrams in fragments have */
 };
 

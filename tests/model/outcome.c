@@ -27,6 +27,9 @@ static bool continues(const struct event *last, const struct event *next)
 	if (last->opcode == XP_FRAGMENT && next->opcode == XP_FRAGMENT && last->reason &&
 	    last->reason == next->reason && !last->length && !next->length)
 		return true;
+	/* Each packet is one: what looks like the next bytes is another number. */
+	if (last->reason == XP_R_RTP || next->reason == XP_R_RTP)
+		return false;
 	if (last->flow != next->flow || last->flags & (XP_GAP | XP_RELEASE_FLOW))
 		return false;
 	if ((last->flags ^ next->flags) & ~XP_RELEASE_FLOW || !last->length || !next->length)

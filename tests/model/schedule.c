@@ -60,6 +60,38 @@ bool schedule_prepend(struct schedule *s, const struct schedule *before)
 	return true;
 }
 
+static void put_rtp(const struct step *step, struct frame *f)
+{
+	const struct rtp *r = &step->rtp;
+	uint8_t *p = f->bytes + f->headers, *check = f->bytes + f->l4 + 6;
+	uint32_t at = 12 + 4 * r->csrcs, i;
+
+	if (!r->on || f->payload < 12)
+		return;
+	p[0] = (0x80 | !!r->padding << 5 | !!r->extension << 4 | r->csrcs) ^ r->first;
+	p[1] = r->second;
+	p[2] = r->seq >> 8;
+	p[3] = r->seq;
+	for (i = 0; i < 4; i++)
+		p[8 + i] = r->ssrc >> (24 - 8 * i);
+	if (r->extension && at + 4 <= f->payload) {
+		p[at + 2] = 0;
+		p[at + 3] = r->extension - 1;
+	}
+	if (r->padding)
+		p[f->payload - 1] = r->padding ^ r->lie;
+	if (step->p.fault != FAULT_NO_CHECKSUM)
+		frame_fix_l4(f);
+	if (step->p.fault == FAULT_CHECKSUM)
+		*check ^= 0x04;
+}
+
+static void build(const struct step *step, struct frame *f)
+{
+	packet_build(&step->p, f);
+	put_rtp(step, f);
+}
+
 /* What lies behind the end of the packet is its end once more: only the offset is another. */
 static void cut(const struct step *step, struct frame *frame)
 {
@@ -67,7 +99,7 @@ static void cut(const struct step *step, struct frame *frame)
 	uint32_t total, bytes = step->bytes, at = step->at;
 	bool v6;
 
-	packet_build(&step->p, &whole);
+	build(step, &whole);
 	if (step->outer) { /* tunnels over IPv4, without tags */
 		whole.l3 = 14;
 		whole.l4 = 34;
@@ -94,7 +126,7 @@ bool step_frame(const struct step *step, struct frame *frame)
 	if (step->part)
 		cut(step, frame);
 	else
-		packet_build(&step->p, frame);
+		build(step, frame);
 	frame->len =
 		frame->len - step->cut < 14 || frame->len < step->cut ? 14 : frame->len - step->cut;
 	if (step->poke < frame->len)
@@ -160,6 +192,21 @@ static size_t text_of_extras(const struct step *step, char *text, size_t size, s
 	return at;
 }
 
+static size_t text_of_rtp(const struct step *step, char *text, size_t size, size_t at)
+{
+	const struct rtp *r = &step->rtp;
+
+	if (!r->on || at >= size)
+		return at;
+	at += snprintf(text + at, size - at, ", rtp %u of %u", r->seq, r->ssrc);
+	if (at < size &&
+	    (r->first || r->csrcs || r->extension || r->padding || r->lie || r->second != 96))
+		at += snprintf(text + at, size - at,
+			       " first ^ %02x second %02x csrcs %u extension %u padding %u ^ %02x",
+			       r->first, r->second, r->csrcs, r->extension, r->padding, r->lie);
+	return at;
+}
+
 static size_t text_of_part(const struct step *step, char *text, size_t size, size_t at)
 {
 	if (!step->part || at >= size)
@@ -200,6 +247,7 @@ static void text_of_packet(const struct step *step, char *text, size_t size)
 	if (p->fault && at < size)
 		at += snprintf(text + at, size - at, "%s", faults[p->fault]);
 	at = text_of_extras(step, text, size, at);
+	at = text_of_rtp(step, text, size, at);
 	text_of_part(step, text, size, at);
 }
 

@@ -24,6 +24,19 @@ enum step_kind {
 	STEP_FLUSH,  /* end all flows, as the end of a schedule does */
 };
 
+/* What the payload begins and ends with (RFC 3550); the rest of it is as ever. */
+struct rtp {
+	bool on;
+	uint8_t first;	   /* bits of the first byte that are changed */
+	uint8_t second;	   /* marker and payload type */
+	uint8_t csrcs;	   /* contributing sources */
+	uint8_t extension; /* words and 1; 0: none */
+	uint8_t padding;   /* bytes */
+	uint8_t lie;	   /* bits of the padding's length that are changed */
+	uint16_t seq;
+	uint32_t ssrc;
+};
+
 struct step {
 	enum step_kind kind;
 	uint8_t lane;
@@ -38,6 +51,7 @@ struct step {
 	uint32_t at, bytes;
 	uint32_t id;
 	struct packet p;
+	struct rtp rtp;
 };
 
 #define MAX_STEPS 4096
@@ -54,7 +68,7 @@ struct setup {
 	const char *rules[6]; /* none: "tap stream any" */
 	uint32_t umem, area, window, flows, early, lanes, ring, threshold;
 	uint32_t flow_age, closed_age, hole_age; /* ms */
-	uint32_t datagrams, fragment_age;
+	uint32_t datagrams, fragment_age, rtp;
 	bool no_checksum, no_pickup;
 };
 #define SETUPS 8

@@ -104,7 +104,7 @@ static void tell_data(struct turn *t, const struct model_flow *f, uint8_t opcode
 	add(t, &event, data);
 }
 
-void tell_part(struct turn *t, const struct event *event, const uint8_t *data)
+void tell_event(struct turn *t, const struct event *event, const uint8_t *data)
 {
 	add(t, event, data);
 }
@@ -522,6 +522,8 @@ static void close_flow(struct turn *t, struct model_flow *f)
 {
 	f->state = XP_FLOW_CLOSED;
 	f->runs = 0;
+	if (f->rtp)
+		rtp_leave(t, f);
 	memset(f->held, 0, sizeof(f->held));
 	f->active = t->m->now;
 	f->turn = ++t->m->turns;
@@ -607,11 +609,13 @@ void stream_end(struct turn *t, struct model_flow *f, uint8_t reason)
 	if (f->state == XP_FLOW_CLOSED)
 		return;
 	t->opcode = XP_TEARDOWN;
+	if (f->rtp)
+		rtp_give_up(t, f, reason);
 	give_up(t, f, 0, reason);
 	drop_block(t, f);
 	if (f->flags & XP_FLOW_FIN && f->edge < f->fin)
 		gap(t, f, f->fin - f->edge, reason);
-	event = tell(t, f, XP_TEARDOWN, reason, f->edge);
+	event = tell(t, f, XP_TEARDOWN, reason, f->rtp ? (uint64_t)f->rtp->edge : f->edge);
 	event->flags = XP_RELEASE_FLOW;
 	count_reason(t->m, reason);
 	close_flow(t, f);

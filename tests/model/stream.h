@@ -58,8 +58,6 @@ struct event *tell(struct turn *t, const struct model_flow *f, uint8_t opcode, u
 void tell_frame(struct turn *t, const struct model_flow *f, uint8_t opcode, uint8_t reason,
 		uint32_t at, uint32_t bytes);
 
-/* `bytes` of a datagram in fragments, of no flow. */
-void tell_part(struct turn *t, const struct event *event, const uint8_t *data);
 void put_whole(struct turn *t, uint8_t opcode, uint8_t reason);
 void put_hybrid(struct turn *t, uint8_t opcode, uint8_t reason);
 
@@ -80,6 +78,20 @@ bool part_age(struct turn *t);
 void part_flush(struct turn *t);
 void packet_together(struct turn *t);
 struct model_datagram *datagram_find(const struct model *m, const struct decoded *d);
+
+/* An event as it is. */
+void tell_event(struct turn *t, const struct event *event, const uint8_t *data);
+/* End t->f for `reason` and set up another on its key. */
+void start_anew(struct turn *t, uint8_t reason);
+void rtp_set_up(struct turn *t, struct model_flow *f, uint32_t rtp);
+uint8_t rtp_refused(const struct turn *t, uint32_t rtp);
+/* A packet of t->f; t->opcode: REPLACE if it set that up so. */
+void rtp_packet(struct turn *t);
+/* Give up all that is missing; what the flow has is left; what is past its deadline. */
+void rtp_give_up(struct turn *t, struct model_flow *f, uint8_t reason);
+void rtp_leave(struct turn *t, struct model_flow *f);
+bool rtp_age(struct turn *t, struct model_flow *f);
+void rtp_forget(struct model_flow *f);
 
 void stream_judge(const struct turn *t, struct verdict *v);
 /* Headers in a header cell, new data at their places. */
