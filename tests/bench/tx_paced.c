@@ -38,6 +38,10 @@ static const struct {
 };
 
 static struct tx_paced systems[] = {
+	{.name = "run",
+	 .open = tx_paced_open_pacer,
+	 .run = tx_paced_run_pacer,
+	 .close = tx_paced_close_pacer},
 	{.name = "sendmmsg-timer",
 	 .tick = 0.001,
 	 .open = tx_paced_open_sockets,
@@ -45,6 +49,7 @@ static struct tx_paced systems[] = {
 	 .close = tx_paced_close_sockets},
 	{.name = "sendmmsg-interval",
 	 .tick = TX_STREAM_GAP / 4,
+	 .as = &systems[0],
 	 .open = tx_paced_open_sockets,
 	 .run = tx_paced_run_sockets,
 	 .close = tx_paced_close_sockets},
