@@ -298,8 +298,15 @@ static __always_inline struct xp_tx_job *xp_job_here(void)
 
 static __always_inline void xp_failed(struct xp_tx_job *job, struct xp_tx_packet *p, int err)
 {
+	struct xp_tx_entry *e = xp_tx_entry_at(NULL, p->entry);
+	struct xp_tx_destination *d = e ? xp_destination(e) : NULL;
+
 	p->state = XP_TX_IDLE;
 	job->failed++;
+	if (d) {
+		d->refused++;
+		d->refused_bytes += p->length;
+	}
 	if (job->error)
 		return;
 	job->error = -err;

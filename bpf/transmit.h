@@ -58,8 +58,8 @@ struct xp_tx_destination {
 	__u32 sequence;		   /* (k) RTP's, of the next packet; (u) at first */
 	__u64 packets;		   /* (k) made, also those that a driver refused later */
 	__u64 bytes;		   /* (k) of payload in them */
-	__u64 refused;		   /* (u) packets given up */
-	__u64 refused_bytes;	   /* (u) */
+	__u64 refused;		   /* packets of them that failed (k), or were given up (u) */
+	__u64 refused_bytes;	   /* of payload in those */
 	__u64 zero[2];
 };
 _Static_assert(sizeof(struct xp_tx_destination) == 320, "five cache lines");

@@ -440,6 +440,8 @@ START_TEST(test_errors)
 	driver_says(1, -ENXIO);
 	ck_assert_uint_eq(job->packets, 1);
 	ck_assert_uint_eq(job->failed, 3);
+	ck_assert_uint_eq(destinations[0].refused, 3);
+	ck_assert_uint_eq(destinations[0].refused_bytes, 3 * 1472);
 	ck_assert_uint_eq(job->error, ENETDOWN);
 	ck_assert_uint_eq(job->again, job->retried);
 	driver_says(5, 0); /* of somebody else's frames */

@@ -317,6 +317,24 @@ static int send_all(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
 	}
 }
 
+/* What drivers refused until the end, to their destinations' account. */
+static uint64_t give_up(struct xdplace_tx *tx)
+{
+	const struct xp_tx_packet *p;
+	struct xp_tx_destination *d;
+	uint64_t n = 0;
+	uint32_t entry;
+
+	for (; tx->job->retried != tx->job->again && n < XP_TX_BATCH; tx->job->retried++, n++) {
+		p = &tx->job->refused[tx->job->retried % XP_TX_BATCH];
+		entry = p->entry < tx->count ? p->entry : 0;
+		d = &tx->destinations[tx->entries[entry].destination % tx->opts.destinations];
+		d->refused++;
+		d->refused_bytes += p->length;
+	}
+	return n;
+}
+
 static int run_write(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
 {
 	int err;
@@ -324,7 +342,7 @@ static int run_write(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
 	err = send_all(tx, packets, frame < XP_TX_LEAST ? XP_TX_LEAST : frame);
 	if (err && !tx->job->error)
 		tx->job->error = -err;
-	xp_tx_complete(tx, tx->job->again - tx->job->retried);
+	xp_tx_complete(tx, give_up(tx));
 	return 0;
 }
 
