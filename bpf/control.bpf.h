@@ -367,6 +367,15 @@ __attribute__((noinline)) int xp_command_run(struct xp_command *command, __u32 l
 	}
 }
 
+/* For who can't have the answer: a live frame never comes back. */
+static __always_inline void xp_ticked(__u32 lane, int result)
+{
+	struct xp_lane *shared = xp_lane_at(lane);
+
+	if (shared)
+		shared->ticked = result;
+}
+
 SEC("xdp")
 int xp_control(struct xdp_md *ctx)
 {
@@ -391,6 +400,8 @@ int xp_control(struct xdp_md *ctx)
 		return XDP_DROP;
 	}
 	command.result = xp_command_run(&command, lane);
+	if (command.code == XP_CMD_TICK)
+		xp_ticked(lane, command.result);
 	xp_leave(cur, lane);
 	packet = (void *)(long)ctx->data;
 	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)

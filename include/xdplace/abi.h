@@ -269,7 +269,8 @@ struct xp_lane {
 	__u32 pad2[14];
 	__u32 hot_consumed;  /* (k) groups taken */
 	__u32 cold_consumed; /* (k) */
-	__u32 pad3[14];
+	__s32 ticked;	     /* (k) result of the last XP_CMD_TICK; (u) preset by who gives it */
+	__u32 pad3[13];
 };
 _Static_assert(sizeof(struct xp_lane) == 256, "four cache lines");
 
