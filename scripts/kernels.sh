@@ -4,7 +4,7 @@
 # kernels.sh - try xdplace on Debian's kernels and on QEMU's network cards, in virtual machines.
 #
 # usage: kernels.sh [-lqvw] [-b BUILD] [-t TEST,...] [-s SHAPE,...] [-p SUITE,...] [-n NET,...] [KERNEL...]
-#	-q  quick: do the verifiers of 6.1 and 6.12 accept the programs, is traffic placed there
+#	-q  quick: do the verifiers of 6.1 and 6.12 accept the programs
 #	-l  long: also what is left out for its time alone
 #	-v  the whole console	-w  write the table of README.md anew from what was seen
 #	BUILD	directory with what was built [build]
@@ -50,7 +50,7 @@ ALL_TESTS+=,beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,
 ALL_SHAPES=default,lanes2,nocsum,nopickup,xsk,csum,own,large,small,plain
 ALL_SUITES=$(sed -n 's/^\tX(\([a-z_]*\)).*/\1/p' tests/prog/suites.h | paste -sd ,),out
 ALL_NETS=$(basename -a -s .sh tests/net/t_*.sh | sed 's/^t_//' | paste -sd ,)
-QUICK_TESTS=boot,load,doctor,follow_native
+QUICK_TESTS=boot,load,doctor
 QUICK_SHAPES=default,lanes2
 
 # Emulation takes five to twenty times as long, and most of that is the verifier's, for each context
