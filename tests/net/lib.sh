@@ -238,7 +238,7 @@ shared_memory_has()
 {
 	local available room want
 
-	want=$(cat /dev/shm/xpt-*/wanted 2>/dev/null | awk -v own="$1" '{n += $1} END {print n + own}')
+	want=$(cat /dev/shm/xpt-*/wanted 2>/dev/null | awk -v own="$1" '{n += $1} END {printf "%.0f\n", n + own}')
 	available=$(awk '/^MemAvailable/ {print $2}' /proc/meminfo)
 	room=$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
 	[ "${available:-0}" -gt $((want * 2 / 1024)) ] && [ "${room:-0}" -gt $((want / 1024)) ]
