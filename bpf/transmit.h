@@ -124,7 +124,8 @@ struct xp_tx_config {
 /* ---- turns ---- */
 
 #ifdef __bpf__
-/* Entry i of the write, from the map; NULL: there is none. */
+/* Entry i of the write; NULL: there is none. Defined where the map is: transmit.bpf.c. */
+#pragma clang diagnostic ignored "-Wundefined-internal"
 static __always_inline struct xp_tx_entry *xp_tx_entry_at(void *entries, __u32 i);
 #else
 static inline struct xp_tx_entry *xp_tx_entry_at(void *entries, __u32 i)

@@ -22,7 +22,7 @@ struct xp_tx_ways; /* destination.c: how each destination was found, and what fo
 /* Without `collect` and `wait`: writes are done when write() returns. */
 struct xp_tx_engine {
 	enum xdplace_tx_engine id;
-	/* Makes tx->destinations, entries and job, sets tx->most. What failed half-way is closed by close(). */
+	/* Makes destinations, entries and job, sets `most`. What failed half-way close() closes. */
 	int (*open)(struct xdplace_tx *tx);
 	void (*close)(struct xdplace_tx *tx);
 	/*
