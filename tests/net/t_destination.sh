@@ -175,6 +175,83 @@ mtus()
 	done
 }
 
+# ---- arrives ----
+
+# ROLE FIELD FAMILY: a counter of UDP there. Nobody listens: a good datagram is one for no port.
+# shellcheck disable=SC2016 # awk expands it
+udp_counter()
+{
+	if [ "$3" = 4 ]; then
+		in_ns "$1" awk -v want="$2" '$1 == "Udp:" && !n {n = split($0, name); next}
+			$1 == "Udp:" {for (i = 2; i <= n; i++) if (name[i] == want) print $i}' \
+			/proc/net/snmp
+	else
+		in_ns "$1" awk -v want="Udp6$2" '$1 == want {print $2}' /proc/net/snmp6
+	fi
+}
+
+good_datagrams()
+{
+	[ "$(udp_counter "$1" NoPorts "$2")" -ge 10 ]
+}
+
+# ROLE: datagrams of both families come to its stack, which finds nothing wrong with them.
+arrive()
+{
+	local family
+
+	for family in 4 6; do
+		wait_for 10 good_datagrams "$1" "$family" ||
+			no "$1: $(udp_counter "$1" NoPorts "$family") good IPv$family datagrams" || return
+		[ "$(udp_counter "$1" InErrors "$family")" -eq 0 ] ||
+			no "$1: $(udp_counter "$1" InErrors "$family") bad IPv$family datagrams" || return
+	done
+}
+
+on_link_arrives()
+{
+	topology_routed && watch -w "$NEAR4" "$NEAR6" && arrive path
+}
+
+by_gateway_arrives()
+{
+	topology_routed && watch -w "$FAR4" "$FAR6" && arrive server
+}
+
+# ROLE LOWER NAME ID [PROTOCOL]
+add_vlan()
+{
+	ip -n "$PREFIX-$1" link add link "$2" name "$3" type vlan protocol "${5:-802.1Q}" id "$4" &&
+		ip -n "$PREFIX-$1" link set "$3" up
+}
+
+has_vlans()
+{
+	ip link add link lo name "xpt$$" type vlan id 9 2>/dev/null && ip link del "xpt$$"
+}
+
+# As a router on a stick has it. Without other routes: else there would be a way without the tag.
+vlan_arrives()
+{
+	topology_routed && client route del default && client -6 route del default &&
+		add_vlan client c0 c0.100 100 && add_vlan path p0 p0.100 100 &&
+		add_addresses client c0.100 85 2 && add_addresses path p0.100 85 1 &&
+		watch -w 10.85.0.1 fd85::1 || return
+	both_become '[.error, .ifname, .vlan, .payload + 8 + if .to == "fd85::1" then 40 else 20 end] |
+		join(" ")' " c0 100 1500" && arrive path && client link set c0.100 down &&
+		both_become .error ENETDOWN && client link set c0.100 up && becomes 0 .error '' &&
+		client link set c0 down && becomes 0 .error ENETDOWN
+}
+
+vlan_over_vlan_arrives()
+{
+	topology_routed && add_vlan client c0 c0.100 100 802.1ad && add_vlan path p0 p0.100 100 802.1ad &&
+		add_vlan client c0.100 q0 7 && add_vlan path p0.100 q0 7 &&
+		add_addresses client q0 86 2 && add_addresses path q0 86 1 &&
+		watch -w 10.86.0.1 fd86::1 &&
+		becomes 0 '[.error, .ifname, .vlan, .payload] | join(" ")' " c0 7 1468" && arrive path
+}
+
 # ---- refused ----
 
 refusals()
@@ -404,6 +481,15 @@ run_case source_as_asked "$ids" source_as_asked
 run_case source_as_routed "$ids" source_as_routed
 run_case port_is_kept "$ids" port_is_kept
 run_case mtus "T3" mtus
+run_case on_link_arrives "$ids" on_link_arrives
+run_case by_gateway_arrives "$ids" by_gateway_arrives
+if has_vlans; then
+	run_case vlan_arrives "$ids" vlan_arrives
+	run_case vlan_over_vlan_arrives "$ids" vlan_over_vlan_arrives
+else
+	skip vlan_arrives "$ids" "this kernel has no VLAN interfaces"
+	skip vlan_over_vlan_arrives "$ids" "this kernel has no VLAN interfaces"
+fi
 run_case refusals "$ids" refusals
 run_case routes_refused "$ids" routes_refused
 run_case tunnel_refused "$ids" tunnel_refused
