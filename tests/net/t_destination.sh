@@ -163,15 +163,17 @@ port_is_kept()
 	[ "$(in_ns client ss -Hlun | wc -l)" -eq 2 ] || no "more sockets than ports: $(in_ns client ss -lun)"
 }
 
+# A payload is what the MTU leaves, up to what the engine's frames hold.
 mtus()
 {
 	local mtu
 
 	for mtu in 576 1280 9000; do
 		topology_routed && client link set c0 mtu "$mtu" &&
-			ip -n "$PREFIX-path" link set p0 mtu "$mtu" || return
-		watch "$NEAR4" && becomes 0 '[.mtu, .payload] | join(" ")' \
-			"$mtu $((mtu - 28 < 3478 ? mtu - 28 : 3478))" && stop ways || return
+			ip -n "$PREFIX-path" link set p0 mtu "$mtu" && watch "$NEAR4" || return
+		becomes 0 .mtu "$mtu" && is 0 ".payload == $mtu - 28 or (.payload > 3000 and $mtu == 9000)" true ||
+			no "MTU $mtu: $(now 0 .)" || return
+		stop ways
 	done
 }
 
