@@ -27,7 +27,15 @@ R15 UDP flows
 R16 tap, take, no rule no change
 R17 several interfaces and queues
 R18 the same from a capture file
-R19 the direction that the host sends"
+R19 the direction that the host sends
+T1 one write, many destinations
+T2 no copy in user space
+T3 packets as the MTU allows
+T4 destinations take turns
+T5 headers as a block, patched
+T6 one completion, what drivers refuse
+T7 streams with a rate
+T8 RTP headers"
 
 # "ID FILE TEST" for each test in C. A tag that opens the file stands for all that is in it.
 in_c()
@@ -35,7 +43,7 @@ in_c()
 	awk '
 	function tags(text,    found, list) {
 		list = ""
-		while (match(text, /\[(R[0-9]+ ?)+\]/)) {
+		while (match(text, /\[([RT][0-9]+ ?)+\]/)) {
 			found = substr(text, RSTART + 1, RLENGTH - 2)
 			list = list " " found
 			text = substr(text, RSTART + RLENGTH)
@@ -77,7 +85,7 @@ in_shell()
 		gsub(/\$\{[^}]*\}|\$[A-Za-z0-9_]+/, "*", name)
 		count = split(rest, ids, " ")
 		for (i = 1; i <= count; i++)
-			if (ids[i] ~ /^R[0-9]+$/)
+			if (ids[i] ~ /^[RT][0-9]+$/)
 				print ids[i], FILENAME, name
 	}' "$@"
 }
@@ -87,7 +95,7 @@ in_fuzz()
 {
 	awk '
 	FNR == 1 { opening = 1; name = FILENAME; sub(/.*\//, "", name); sub(/\.c$/, "", name) }
-	opening && FNR > 1 && match($0, /\[(R[0-9]+ ?)+\]/) {
+	opening && FNR > 1 && match($0, /\[([RT][0-9]+ ?)+\]/) {
 		count = split(substr($0, RSTART + 1, RLENGTH - 2), ids, " ")
 		for (i = 1; i <= count; i++)
 			print ids[i], FILENAME, "fuzz_" name
@@ -137,7 +145,6 @@ table()
 			echo "| $id | $title | \`$file\` | $names |"
 		done < <(awk -v id="$id" '$1 == id && !seen[$2]++ {print $2}' <<<"$all")
 	done <<<"$TITLES"
-	for id in T{1..8}; do echo "| $id | transmit | | later issue |"; done
 	for id in S{1..6}; do echo "| $id | network and storage | | later issue |"; done
 	for id in H{1..7}; do echo "| $id | tags and hand-over | | later issue |"; done
 	for id in O{1..4}; do echo "| $id | sockets for unmodified programs | | later issue |"; done

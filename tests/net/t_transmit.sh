@@ -27,7 +27,7 @@ ended()
 # COUNT: so many packets to UDP ports from 5000 on are written to $WORK/wire.
 capture_start()
 {
-	spawn_in capture server tcpdump -i s0 -n -U -s 128 -c "$1" -w "$WORK/wire" udp and dst portrange 5000-9999
+	spawn_in capture server tcpdump -Z root -i s0 -n -U -s 128 -c "$1" -w "$WORK/wire" udp and dst portrange 5000-9999
 	wait_ready capture 10 grep -q listening "$WORK/capture.err" || no "tcpdump: $(cat "$WORK/capture.err")"
 }
 
