@@ -199,24 +199,46 @@ static __always_inline struct xp_tx_destination *xp_destination(const struct xp_
 	return bpf_map_lookup_elem(&xp_tx_dests, &i);
 }
 
-/* A packet that a driver refused, once more: by the same interface, whatever changed. */
+static __always_inline void xp_failed(struct xp_tx_job *job, struct xp_tx_packet *p, int err)
+{
+	struct xp_tx_entry *e = xp_tx_entry_at(NULL, p->entry);
+	struct xp_tx_destination *d = e ? xp_destination(e) : NULL;
+
+	p->state = XP_TX_IDLE;
+	job->failed++;
+	if (d) {
+		d->refused++;
+		d->refused_bytes += p->length;
+	}
+	if (job->error)
+		return;
+	job->error = -err;
+	job->at_entry = p->entry;
+}
+
+/* A packet that a driver refused, once more, unless the way to its destination has changed. */
 static __always_inline int xp_again(struct xdp_md *ctx, struct xp_tx_job *job)
 {
 	struct xp_tx_packet p = job->refused[job->retried & (XP_TX_BATCH - 1)];
 	struct xp_tx_destination *d;
+	struct xp_tx_face *face;
 	struct xp_tx_entry *e;
-	int err = EINVAL;
+	int err;
 
 	job->retried++;
 	e = xp_tx_entry_at(NULL, p.entry);
 	d = e ? xp_destination(e) : NULL;
-	if (d)
-		err = xp_make(ctx, &d->face[d->active & 1], &p, e->timestamp,
-			      p.last & e->flags & XP_TX_MARKER);
+	if (!d)
+		return XDP_DROP;
+	face = &d->face[d->active & 1];
+	err = face->error;
+	if (!err && face->ifindex != p.ifindex)
+		err = ENETUNREACH;
+	if (!err)
+		err = xp_make(ctx, face, &p, e->timestamp, p.last & e->flags & XP_TX_MARKER);
 	if (!err)
 		return xp_send(ctx, job, &p, XP_TX_OUT_AGAIN);
-	job->failed++;
-	job->error = err;
+	xp_failed(job, &p, -err);
 	return XDP_DROP;
 }
 
@@ -294,23 +316,6 @@ static __always_inline struct xp_tx_job *xp_job_here(void)
 	struct xp_tx_job *job = xp_job();
 
 	return job && job->cpu == bpf_get_smp_processor_id() ? job : NULL;
-}
-
-static __always_inline void xp_failed(struct xp_tx_job *job, struct xp_tx_packet *p, int err)
-{
-	struct xp_tx_entry *e = xp_tx_entry_at(NULL, p->entry);
-	struct xp_tx_destination *d = e ? xp_destination(e) : NULL;
-
-	p->state = XP_TX_IDLE;
-	job->failed++;
-	if (d) {
-		d->refused++;
-		d->refused_bytes += p->length;
-	}
-	if (job->error)
-		return;
-	job->error = -err;
-	job->at_entry = p->entry;
 }
 
 /* No room at the moment, and nothing worse? */

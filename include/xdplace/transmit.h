@@ -219,7 +219,10 @@ int xdplace_stream_open(struct xdplace_pacer *pacer, const struct xdplace_stream
  */
 int xdplace_stream_feed(struct xdplace_pacer *pacer, uint32_t stream, const void *data,
 			uint64_t length);
-/* What was not sent yet is not sent any more. The destination stays open. ENOENT. */
+/*
+ * What was not sent yet is not sent any more. The destination stays open; close it later than its
+ * stream. ENOENT.
+ */
 int xdplace_stream_close(struct xdplace_pacer *pacer, uint32_t stream);
 
 /*

@@ -94,7 +94,12 @@ static void set_up(void)
 	memset(&way, 0, sizeof(way));
 	memset(&destination, 0, sizeof(destination));
 	prepared = prepare_result = 0;
-	tx = (struct xdplace_tx){.most = 3520, .engine = &engine, .destinations = &destination};
+	tx = (struct xdplace_tx){
+		.most = 3520,
+		.engine = &engine,
+		.engines = 1,
+		.destinations = &destination,
+	};
 	ways.tx = &tx;
 	ways.way = &way;
 	ways.begun = 1;

@@ -145,29 +145,49 @@ removed()
 	wait_ready tx 10 grep -q '^4 ' "$WORK/tx.out" || no "nothing sent: $(cat "$WORK/tx.out")" || return
 	in_ns client ip link del c0
 	wait "${PIDS[tx]}" || no "exit status $?: $(tail -n 2 "$WORK/tx.err")" || return
-	tail -n 2 "$WORK/tx.out" | grep -q '^0 0 .* E[A-Z]*$' || no "not told: $(tail -n 3 "$WORK/tx.out")"
+	tail -n 2 "$WORK/tx.out" | grep -q '^0 0 .* E[A-Z]*@[0-9]*$' || no "not told: $(tail -n 3 "$WORK/tx.out")"
 }
 
-# ENGINE: the receiver's poll is a thread that has to share its CPU; all packets come nevertheless.
+# ENGINE: the receiver's poll is a thread that has to share its CPU; all packets come, in their order.
 ring_full()
 {
-	local before after
+	local k
 
-	wire || return
+	wire && follow_start f server s0 native 'take udp' --umem-size 256M --area-size 32K || return
 	ip netns exec "$PREFIX-server" sh -c 'echo 1 >/sys/class/net/s0/threaded' ||
 		no "no threaded polling" || return
-	before=$(received)
 	written "$1" "$WORK/file" 1400000 20 0 10.77.0.1:5000 1400 && all_went || return
-	sleep 0.5
-	after=$(received)
-	[ $((after - before)) -eq 20000 ] || no "$((after - before)) of 20000 came: $(tail -n 1 "$WORK/said")"
+	wait_for 20 placed_bytes 28000000
+	follow_stop f server s0 || return
+	for ((k = 0; k < 20; k++)); do
+		tail -c "+$((k * 1400000 % 15377217 + 1))" "$WORK/file" | head -c 1400000
+	done >"$WORK/sent"
+	cmp "$WORK/sent" "$WORK"/f/udp_*-10.77.0.1_5000 || return
 	[ "$1" != run ] || [ "$(awk '/^total/ { print $7 }' "$WORK/said")" -gt 0 ] ||
 		echo "(the ring was never full)"
 }
 
-received()
+tap_is_up()
 {
-	in_ns server ip -j -s link show s0 | jq '.[0].stats64.rx.packets'
+	in_ns client ip -j addr show dev t0 up | jq -e '.[0].addr_info[0].local == "10.88.0.1"'
+}
+
+# ENGINE: nobody reads what one of two interfaces is given; what goes by the other goes.
+stuck()
+{
+	wire || return
+	spawn_in tap client socat -b 2000 -u TUN:10.88.0.1/24,tun-type=tap,tun-name=t0,iff-no-pi,iff-up -
+	wait_ready tap 5 tap_is_up || no "no tap: $(cat "$WORK/tap.err")" || return
+	in_ns client ip neigh replace 10.88.0.2 lladdr 02:00:00:00:00:02 dev t0 nud permanent || return
+	kill -STOP "${PIDS[tap]}"
+	capture_start 2000
+	written "$1" "$WORK/file" 1400000 2 0 10.77.0.1:5000,10.88.0.2:6000 1400
+	kill -CONT "${PIDS[tap]}"
+	captured | awk '$1 == 5000 { n++ } END { exit n != 2000 }' ||
+		no "the other's packets: $(cat "$WORK/said")" || return
+	# Those that were refused, and are told as such, are the tap's.
+	awk '/^[0-9]/ { if ($5 !~ /@1$/ || !($3 + $4) || $1 + $3 + $4 / 1400 != 2000) bad = 1 }
+	     END { exit bad }' "$WORK/said" || no "the account: $(cat "$WORK/said")"
 }
 
 # ENGINE: killed in the middle of writes; nothing of it stays.
@@ -216,5 +236,6 @@ for engine in ${ENGINES:-run xsk}; do
 	run_case "link_down_$engine" "T6" link_down "$engine"
 	run_case "removed_$engine" "T6" removed "$engine"
 	run_case "ring_full_$engine" "T6" ring_full "$engine"
+	run_case "stuck_$engine" "T6" stuck "$engine"
 	run_case "killed_$engine" "T6" killed "$engine"
 done

@@ -2,12 +2,12 @@
 /*
  * tx_write - write to destinations and say what became of each write.
  *
- * In: tx_write ENGINE FILE LENGTH WRITES PAUSE_MS ADDR:PORT[-LAST] [MTU_PAYLOAD]. Each write has an
- * entry of LENGTH bytes of FILE for each destination, the next ones each time; ADDR may be in
+ * In: tx_write ENGINE FILE LENGTH WRITES PAUSE_MS ADDR:PORT[-LAST][,...] [PAYLOAD]. Each write has
+ * an entry of LENGTH bytes of FILE for each destination, the next ones each time; ADDR may be in
  * brackets. ENGINE context: `run`, out of a context's UMEM, whose areas are accounted for at the
  * end. Out: "open: OK|WHY"; a line "PACKETS BYTES REFUSED UNSENT ERROR" for each write, ERROR being
- * 0 or the name of the errno; at the end "total" and the same, retries, and 1 if counted. Exit code
- * 0, 1 if it could not be opened, 2 for usage.
+ * 0 or the name of the errno and @ENTRY; at the end "total" and the same, retries, and 1 if
+ * counted. Exit code 0, 1 if it could not be opened, 2 for usage.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +25,7 @@
 static uint32_t destination[MOST];
 static uint32_t destinations;
 
-static int open_all(struct xdplace_tx *tx, char *where, uint16_t payload)
+static int open_at(struct xdplace_tx *tx, char *where, uint16_t payload)
 {
 	struct sockaddr_storage to = {0};
 	struct sockaddr_in *v4 = (void *)&to;
@@ -63,11 +63,25 @@ static int open_all(struct xdplace_tx *tx, char *where, uint16_t payload)
 	return 0;
 }
 
+static int open_all(struct xdplace_tx *tx, char *list, uint16_t payload)
+{
+	char *where;
+	int err = 0;
+
+	while (!err && (where = strsep(&list, ",")))
+		err = open_at(tx, where, payload);
+	return err;
+}
+
 static void say(const char *before, const struct xdplace_tx_completion *c)
 {
-	printf("%s%llu %llu %llu %llu %s", before, (unsigned long long)c->packets,
+	printf("%s%llu %llu %llu %llu ", before, (unsigned long long)c->packets,
 	       (unsigned long long)c->bytes, (unsigned long long)c->refused,
-	       (unsigned long long)c->unsent, c->error ? strerrorname_np(-c->error) : "0");
+	       (unsigned long long)c->unsent);
+	if (c->error)
+		printf("%s@%u", strerrorname_np(-c->error), c->entry);
+	else
+		putchar('0');
 }
 
 static int write_all(struct xdplace_tx *tx, const uint8_t *memory, size_t size, uint32_t length,

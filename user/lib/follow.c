@@ -136,7 +136,7 @@ static void on_link(struct xp_tx_ways *ways, struct burst *burst, const struct n
 	if (!device)
 		return;
 	device->fresh = false;
-	device->prepared = false;
+	device->prepared = 0;
 	device->changed = true;
 }
 
@@ -223,7 +223,7 @@ static void on_loss(struct xp_tx_ways *ways, struct burst *burst)
 	burst->links = burst->all = true;
 	for (i = 0; i < XP_WAYS_DEVICES; i++)
 		LIST_FOREACH(device, &ways->device[i], of_bucket)
-	device->fresh = device->prepared = false;
+	device->fresh = device->prepared = 0;
 	for (i = 0; i <= ways->hop_mask; i++)
 		LIST_FOREACH(hop, &ways->hop[i], of_bucket)
 	xp_hop_ask(ways, hop);
@@ -307,12 +307,15 @@ static bool take_error(struct xp_tx_ways *ways, int keeper)
 
 static void take_errors(struct xp_tx_ways *ways, int keeper)
 {
-	int i;
+	socklen_t size = sizeof(int);
+	int i, error;
 
 	pthread_mutex_lock(&ways->lock);
 	for (i = 0; i < ERRORS && take_error(ways, keeper); i++)
 		;
 	pthread_mutex_unlock(&ways->lock);
+	/* One that is in no queue (`ss -K` leaves such) would wake us for ever. */
+	getsockopt(keeper, SOL_SOCKET, SO_ERROR, &error, &size);
 }
 
 /* Some of the ways that may get better without a notice, once in ROUND_MS. */

@@ -129,6 +129,15 @@ static struct xp_pace_stream *find(const struct xdplace_pacer *pacer, uint32_t n
 	return stream;
 }
 
+static int check_piece(const struct xdplace_pacer *pacer, const void *data, uint64_t length)
+{
+	if (xp_tx_in_memory(pacer->tx, data, length))
+		return 0;
+	return xp_fail(EINVAL,
+		       "stream: its data are not in the transmitter's memory, or reach into "
+		       "a bank's last area");
+}
+
 static int check_stream(const struct xdplace_pacer *pacer, const struct xdplace_stream_opts *opts)
 {
 	if (!opts || opts->size != sizeof(*opts))
@@ -137,7 +146,7 @@ static int check_stream(const struct xdplace_pacer *pacer, const struct xdplace_
 		return xp_fail(EINVAL, "stream: there is no destination %u", opts->destination);
 	if (pacer->has_stream[opts->destination])
 		return xp_fail(EBUSY, "stream: destination %u has one already", opts->destination);
-	return 0;
+	return check_piece(pacer, opts->data, opts->length);
 }
 
 int xdplace_stream_open(struct xdplace_pacer *pacer, const struct xdplace_stream_opts *opts)
@@ -178,6 +187,8 @@ int xdplace_stream_feed(struct xdplace_pacer *pacer, uint32_t number, const void
 
 	if (!stream)
 		return -ENOENT;
+	if (check_piece(pacer, data, length))
+		return -EINVAL;
 	wake_up(pacer);
 	if (xp_pace_feed(&pacer->pace, stream, data, length, interval_of(pacer)))
 		return xp_fail(EAGAIN, "stream %u: a piece waits already", number);

@@ -177,6 +177,7 @@ static int open_engine(struct xdplace_tx *tx, const struct xp_tx_engine *engine)
 	int err;
 
 	tx->engine = engine;
+	tx->engines++;
 	err = engine->open(tx);
 	if (err) {
 		engine->close(tx);
@@ -192,6 +193,7 @@ static int choose_engine(struct xdplace_tx *tx)
 	if (tx->opts.engine == XDPLACE_TX_XSK)
 		return open_engine(tx, &xp_tx_xsk);
 	err = open_engine(tx, &xp_tx_run);
+	tx->can_run = !err;
 	if (!err || tx->opts.engine == XDPLACE_TX_RUN)
 		return err;
 	xp_log(&tx->logger, XDPLACE_LOG_INFO, "engine run: %s", xdplace_error());
@@ -203,7 +205,7 @@ static bool may_change_engine(const struct xdplace_tx *tx)
 {
 	uint32_t i;
 
-	if (tx->opts.engine != XDPLACE_TX_AUTO || tx->engine != &xp_tx_run)
+	if (tx->opts.engine != XDPLACE_TX_AUTO || !tx->can_run)
 		return false;
 	for (i = 0; i < tx->opts.destinations; i++)
 		if (xp_destination_valid(tx, i))
@@ -211,23 +213,56 @@ static bool may_change_engine(const struct xdplace_tx *tx)
 	return true;
 }
 
-static int change_engine(struct xdplace_tx *tx)
+/* What an engine makes; the new one's are made before the old one's go. */
+struct made {
+	const struct xp_tx_engine *engine;
+	void *private;
+	struct xp_tx_destination *destinations;
+	struct xp_tx_entry *entries;
+	struct xp_tx_job *job;
+	uint32_t most;
+};
+
+static struct made swap_made(struct xdplace_tx *tx, struct made with)
 {
+	struct made before = {tx->engine,  tx->private, tx->destinations,
+			      tx->entries, tx->job,	tx->most};
+
+	tx->engine = with.engine;
+	tx->private = with.private;
+	tx->destinations = with.destinations;
+	tx->entries = with.entries;
+	tx->job = with.job;
+	tx->most = with.most;
+	return before;
+}
+
+static int change_engine(struct xdplace_tx *tx, const struct xp_tx_engine *engine)
+{
+	struct made old = swap_made(tx, (struct made){0}), new;
 	int err;
 
-	xp_log(&tx->logger, XDPLACE_LOG_INFO, "engine run: %s", xdplace_error());
+	err = open_engine(tx, engine);
+	new = swap_made(tx, old);
+	if (err)
+		return err;
 	tx->engine->close(tx);
-	err = open_engine(tx, &xp_tx_xsk);
-	return err ? open_engine(tx, &xp_tx_run) ?: err : 0;
+	swap_made(tx, new);
+	return 0;
 }
 
 int xp_tx_prepare(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname)
 {
-	int err = tx->engine->prepare(tx, ifindex, ifname);
+	const struct xp_tx_engine *better = &xp_tx_run;
+	int err;
 
-	if (err != -EOPNOTSUPP || !may_change_engine(tx))
-		return err;
-	err = change_engine(tx);
+	if (!may_change_engine(tx))
+		return tx->engine->prepare(tx, ifindex, ifname);
+	if (xp_tx_run.prepare(tx, ifindex, ifname)) {
+		xp_log(&tx->logger, XDPLACE_LOG_INFO, "engine run: %s", xdplace_error());
+		better = &xp_tx_xsk;
+	}
+	err = better != tx->engine ? change_engine(tx, better) : 0;
 	return err ? err : tx->engine->prepare(tx, ifindex, ifname);
 }
 
@@ -297,13 +332,14 @@ const char *xdplace_tx_engine_name(enum xdplace_tx_engine engine)
 
 /* ---- write ---- */
 
-static bool in_memory(const struct xdplace_tx *tx, const uint8_t *data, uint32_t length)
+bool xp_tx_in_memory(const struct xdplace_tx *tx, const void *start, uint64_t length)
 {
+	const uint8_t *data = start;
 	uint64_t bank = 1ull << tx->bank_shift, at = data - tx->memory;
 
 	if (!length)
 		return true;
-	return data >= tx->memory && at < tx->memory_size &&
+	return data >= tx->memory && at < tx->memory_size && length <= bank &&
 	       (at & (bank - 1)) + length <= bank - tx->guard;
 }
 
@@ -324,7 +360,7 @@ static int check(const struct xdplace_tx *tx, const struct xdplace_tx_entry *ent
 		if (e->length > XP_TX_LENGTH)
 			return xp_fail(EINVAL, "write: entry %zu: %u bytes are more than 16 MiB",
 				       (size_t)(e - entries), e->length);
-		if (!in_memory(tx, e->data, e->length))
+		if (!xp_tx_in_memory(tx, e->data, e->length))
 			return xp_fail(EINVAL,
 				       "write: entry %zu: its data are not in the transmitter's "
 				       "memory, or reach into a bank's last area",
@@ -418,18 +454,22 @@ int xdplace_tx_write(struct xdplace_tx *tx, const struct xdplace_tx_entry *entri
 static void add_unsent(const struct xdplace_tx *tx, struct xdplace_tx_completion *c)
 {
 	const struct xp_tx_entry *e;
-	uint32_t i;
+	uint32_t i, first = tx->count;
 
 	for (i = 0; i < tx->count; i++) {
 		e = &tx->entries[i];
 		c->unsent += e->left;
+		if (e->left && first == tx->count)
+			first = i;
 		if (!e->error || c->error)
 			continue;
 		c->error = -e->error;
 		c->entry = i;
 	}
-	if (c->unsent && !c->error)
-		c->error = -ETIMEDOUT;
+	if (c->error || (!c->unsent && !tx->job->ring))
+		return;
+	c->error = -ETIMEDOUT;
+	c->entry = first < tx->count ? first : tx->job->at % tx->count;
 }
 
 void xp_tx_complete(struct xdplace_tx *tx, uint64_t refused)

@@ -252,21 +252,36 @@ static int run_prepare(struct xdplace_tx *tx, uint32_t ifindex, const char *ifna
 
 /* ---- write ---- */
 
-/* Packets that are still to be made, as things are. */
+static struct xp_tx_destination *destination_of(const struct xdplace_tx *tx, uint32_t entry)
+{
+	entry = entry < tx->count ? entry : 0;
+	return &tx->destinations[tx->entries[entry].destination % tx->opts.destinations];
+}
+
+/*
+ * Packets that are still to be made, as things are. In whole batches: were the last one shorter
+ * than the refused ones are many, some of these would get behind others in being refused again.
+ */
 static uint64_t left(const struct xdplace_tx *tx)
 {
-	const struct xp_tx_entry *e;
 	uint64_t packets = tx->job->again - tx->job->retried;
 	uint32_t i, room;
 
 	if (!tx->job->ring)
 		return packets;
 	for (i = 0; i < tx->count; i++) {
-		e = &tx->entries[i];
-		room = xp_tx_face(&tx->destinations[e->destination])->room ?: 1;
-		packets += (e->left + room - 1) / room;
+		room = xp_tx_face(destination_of(tx, i))->room ?: 1;
+		packets += (tx->entries[i].left + room - 1) / room;
 	}
 	return packets + 1; /* the last may be one without payload */
+}
+
+static uint32_t runs_for(uint64_t packets)
+{
+	if (packets > MOST_RUNS)
+		return MOST_RUNS;
+	return packets > XP_TX_BATCH ? (packets + XP_TX_BATCH - 1) & ~(uint64_t)(XP_TX_BATCH - 1)
+				     : packets;
 }
 
 static uint64_t now_us(void)
@@ -284,22 +299,62 @@ static void pause_us(uint32_t us)
 	nanosleep(&t, NULL);
 }
 
+/* Destinations whose packets leave by this interface are not sent to any more in this write. */
+static void abandon(struct xdplace_tx *tx, uint32_t ifindex)
+{
+	struct xp_tx_job *job = tx->job;
+	struct xp_tx_entry *e;
+	uint32_t turns;
+
+	for (turns = job->ring; turns && job->at < tx->count && job->before < tx->count; turns--) {
+		e = &tx->entries[job->at];
+		if (xp_tx_face(destination_of(tx, job->at))->ifindex == ifindex) {
+			e->error = ENOBUFS;
+			xp_tx_leave(tx->entries, job, e);
+		} else {
+			job->before = job->at;
+			job->at = e->next;
+		}
+	}
+	job->turn = 0;
+}
+
+/* What drivers refused until the time was over: how many packets. Who goes by others goes on. */
+static uint64_t give_up(struct xdplace_tx *tx)
+{
+	struct xp_tx_job *job = tx->job;
+	const struct xp_tx_packet *p;
+	struct xp_tx_destination *d;
+	uint64_t n;
+
+	for (n = 0; job->retried != job->again && n < XP_TX_BATCH; job->retried++, n++) {
+		p = &job->refused[job->retried % XP_TX_BATCH];
+		d = destination_of(tx, p->entry);
+		d->refused++;
+		d->refused_bytes += p->length;
+		if (!job->error) {
+			job->error = ENOBUFS;
+			job->at_entry = p->entry;
+		}
+		abandon(tx, p->ifindex);
+	}
+	return n;
+}
+
 /*
  * Call until all is made and taken. A call ends early for a signal, or with packets that a driver
  * refused at its end: those are tried again after a while, for `timeout_ms` without any progress.
  */
-static int send_all(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
+static int send_all(struct xdplace_tx *tx, uint64_t packets, uint32_t frame, uint64_t *refused)
 {
 	uint64_t progress = 0, before, since = 0;
 	uint32_t pause = LEAST_PAUSE_US;
 	int err;
 
-	for (;; packets = left(tx)) {
-		if (!packets)
-			return 0;
+	for (; packets; packets = left(tx)) {
 		before = progress;
 		tx->stats.calls++;
-		err = call(tx->private, packets < MOST_RUNS ? packets : MOST_RUNS, frame);
+		err = call(tx->private, runs_for(packets), frame);
 		if (err && err != -EINTR)
 			return err;
 		progress = tx->job->packets + tx->job->failed;
@@ -309,40 +364,27 @@ static int send_all(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
 			since = now_us();
 			pause = LEAST_PAUSE_US;
 		} else if (now_us() - since > tx->opts.timeout_ms * 1000ull) {
-			return 0;
+			if (tx->job->again == tx->job->retried)
+				return 0;
+			*refused += give_up(tx);
+			since = 0;
 		}
 		if (tx->job->again != tx->job->retried)
 			pause_us(pause);
 		pause = 2 * pause < MOST_PAUSE_US ? 2 * pause : MOST_PAUSE_US;
 	}
-}
-
-/* What drivers refused until the end, to their destinations' account. */
-static uint64_t give_up(struct xdplace_tx *tx)
-{
-	const struct xp_tx_packet *p;
-	struct xp_tx_destination *d;
-	uint64_t n = 0;
-	uint32_t entry;
-
-	for (; tx->job->retried != tx->job->again && n < XP_TX_BATCH; tx->job->retried++, n++) {
-		p = &tx->job->refused[tx->job->retried % XP_TX_BATCH];
-		entry = p->entry < tx->count ? p->entry : 0;
-		d = &tx->destinations[tx->entries[entry].destination % tx->opts.destinations];
-		d->refused++;
-		d->refused_bytes += p->length;
-	}
-	return n;
+	return 0;
 }
 
 static int run_write(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
 {
+	uint64_t refused = 0;
 	int err;
 
-	err = send_all(tx, packets, frame < XP_TX_LEAST ? XP_TX_LEAST : frame);
+	err = send_all(tx, packets, frame < XP_TX_LEAST ? XP_TX_LEAST : frame, &refused);
 	if (err && !tx->job->error)
 		tx->job->error = -err;
-	xp_tx_complete(tx, give_up(tx));
+	xp_tx_complete(tx, refused + give_up(tx));
 	return 0;
 }
 

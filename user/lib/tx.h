@@ -47,7 +47,9 @@ struct xdplace_tx {
 	struct xdplace_tx_opts opts;
 	struct xp_logger logger;
 	const struct xp_tx_engine *engine;
-	void *private; /* the engine's */
+	uint32_t engines; /* opened so far: what one has prepared another has not */
+	bool can_run;	  /* where the engine may be chosen, `run` is a choice */
+	void *private;	  /* the engine's */
 
 	/* The memory: a map's or a file's, so that it can be mapped again. */
 	int memory_fd;
@@ -82,6 +84,8 @@ struct xdplace_tx {
 
 /* The write in work is done; beside what the job says, `refused` packets were given up. */
 void xp_tx_complete(struct xdplace_tx *tx, uint64_t refused);
+/* Do so many bytes lie where entries may, in one bank? */
+bool xp_tx_in_memory(const struct xdplace_tx *tx, const void *data, uint64_t length);
 /* engine->prepare(); where the engine may be chosen, the first interface decides. */
 int xp_tx_prepare(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname);
 

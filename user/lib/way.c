@@ -283,10 +283,10 @@ static int look_devices(struct xp_tx_ways *ways, struct xp_way *w)
 	int err;
 
 	err = walk_down(ways, w, &device);
-	if (err || device->prepared)
+	if (err || device->prepared == ways->tx->engines)
 		return err;
 	err = xp_tx_prepare(ways->tx, device->ifindex, device->nic.name);
-	device->prepared = !err;
+	device->prepared = err ? 0 : ways->tx->engines;
 	return err;
 }
 

@@ -20,7 +20,7 @@ struct xp_device {
 	LIST_ENTRY(xp_device) of_bucket;
 	uint32_t ifindex;
 	bool fresh;	   /* nic is what the kernel has, as far as events told */
-	bool prepared;	   /* the engine can send there */
+	uint32_t prepared; /* tx->engines: that engine can send there; 0 */
 	bool changed;	   /* follow.c: look at its ways */
 	struct xp_nic nic; /* nic.ifindex 0: it is gone */
 };
