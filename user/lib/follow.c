@@ -117,8 +117,8 @@ static void spread(struct xp_tx_ways *ways, const struct burst *burst)
 			if (ways->way[i].used && touched(ways, burst, &ways->way[i]))
 				xp_way_mark(ways, &ways->way[i], XP_LOOK_ROUTE);
 	for (i = 0; burst->links && i < XP_WAYS_DEVICES; i++)
-		LIST_FOREACH(device, &ways->device[i], of_bucket)
-	device->changed = false;
+		LIST_FOREACH (device, &ways->device[i], of_bucket)
+			device->changed = false;
 }
 
 /* ---- notices ---- */
@@ -222,11 +222,13 @@ static void on_loss(struct xp_tx_ways *ways, struct burst *burst)
 
 	burst->links = burst->all = true;
 	for (i = 0; i < XP_WAYS_DEVICES; i++)
-		LIST_FOREACH(device, &ways->device[i], of_bucket)
-	device->fresh = device->prepared = 0;
+		LIST_FOREACH (device, &ways->device[i], of_bucket) {
+			device->fresh = false;
+			device->prepared = 0;
+		}
 	for (i = 0; i <= ways->hop_mask; i++)
-		LIST_FOREACH(hop, &ways->hop[i], of_bucket)
-	xp_hop_ask(ways, hop);
+		LIST_FOREACH (hop, &ways->hop[i], of_bucket)
+			xp_hop_ask(ways, hop);
 }
 
 /* One datagram of notices: false, there is none at present. */

@@ -54,9 +54,9 @@ struct xp_hop *xp_hop_find(struct xp_tx_ways *ways, uint32_t ifindex, const stru
 {
 	struct xp_hop *hop;
 
-	LIST_FOREACH(hop, bucket(ways, ifindex, ip), of_bucket)
-	if (hop->ifindex == ifindex && same_ip(&hop->ip, ip))
-		return hop;
+	LIST_FOREACH (hop, bucket(ways, ifindex, ip), of_bucket)
+		if (hop->ifindex == ifindex && same_ip(&hop->ip, ip))
+			return hop;
 	return NULL;
 }
 
@@ -147,8 +147,8 @@ void xp_hop_take(struct xp_tx_ways *ways, struct xp_hop *hop, const struct xp_ne
 	if (!differs && hop->failed == was_failed)
 		return;
 	pthread_cond_broadcast(&ways->settled);
-	LIST_FOREACH(w, &hop->ways, of_hop)
-	xp_way_mark(ways, w, XP_LOOK_FACE);
+	LIST_FOREACH (w, &hop->ways, of_hop)
+		xp_way_mark(ways, w, XP_LOOK_FACE);
 }
 
 int xp_hop_ask(struct xp_tx_ways *ways, struct xp_hop *hop)

@@ -31,9 +31,9 @@ struct xp_device *xp_device_find(struct xp_tx_ways *ways, uint32_t ifindex)
 {
 	struct xp_device *device;
 
-	LIST_FOREACH(device, &ways->device[ifindex % XP_WAYS_DEVICES], of_bucket)
-	if (device->ifindex == ifindex)
-		return device;
+	LIST_FOREACH (device, &ways->device[ifindex % XP_WAYS_DEVICES], of_bucket)
+		if (device->ifindex == ifindex)
+			return device;
 	return NULL;
 }
 
