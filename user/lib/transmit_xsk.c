@@ -754,42 +754,64 @@ static struct port *working_port(struct xdplace_tx *tx, uint32_t ifindex, int *e
 	return *err ? NULL : port;
 }
 
-/* The next packet, of the entry whose turn it is. */
+/* The face in use, as one that nobody changes any more. */
+static void copy_face(const struct xp_tx_destination *d, struct xp_tx_face *face)
+{
+	uint32_t active;
+
+	do {
+		active = __atomic_load_n(&d->active, __ATOMIC_ACQUIRE);
+		memcpy(face, &d->face[active & 1], sizeof(*face));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (__atomic_load_n(&d->active, __ATOMIC_RELAXED) != active);
+}
+
+static bool is_room_now(const struct port *port, uint32_t pieces)
+{
+	const struct xp_tx_socket *s = &port->socket;
+
+	return s->next - s->told + pieces <= s->per_call && has_room(port, pieces);
+}
+
+/*
+ * The next packet, of the entry whose turn it is. Where there is no room, that is made, and the
+ * packet later: its face may be another one by then.
+ */
 static void next(struct xdplace_tx *tx)
 {
 	struct xp_tx_entry *e = &tx->entries[tx->job->at];
 	struct xp_tx_destination *d = &tx->destinations[e->destination];
-	const struct xp_tx_face *face = xp_tx_face(d);
-	uint32_t room = face->room, pieces;
+	struct xp_tx_face face;
 	struct xp_tx_packet p;
 	struct port *port;
+	uint32_t room, pieces = 1;
 	int err = 0;
 
-	if (face->error || !room || face->front > XP_TX_BLOCK)
-		return leave(tx, e, face->error ?: EINVAL);
-	port = working_port(tx, face->ifindex, &err);
+	copy_face(d, &face);
+	if (face.error || !face.room || face.front > XP_TX_BLOCK)
+		return leave(tx, e, face.error ?: EINVAL);
+	port = working_port(tx, face.ifindex, &err);
 	if (!port)
 		return leave(tx, e, err);
-	if (room > port->most - face->front)
-		room = port->most - face->front;
+	room = face.room < port->most - face.front ? face.room : port->most - face.front;
 	p = (struct xp_tx_packet){
 		.at = e->at,
 		.entry = tx->job->at,
-		.ifindex = face->ifindex,
+		.ifindex = face.ifindex,
 		.length = e->left < room ? e->left : room,
 		.id = d->id,
 		.sequence = d->sequence,
 	};
 	p.last = p.length == e->left;
-	pieces = 1;
 	if (!is_copied(port, p.length))
 		pieces += fragments(port, port->memory_at + p.at, p.length);
-	if (port->socket.next - port->socket.told + pieces > port->socket.per_call ||
-	    !has_room(port, pieces))
+	if (!is_room_now(port, pieces)) {
 		err = make_room(tx, port, pieces);
-	if (err)
-		return leave(tx, e, -err);
-	make(tx, port, face, &p, e);
+		if (err)
+			leave(tx, e, -err);
+		return;
+	}
+	make(tx, port, &face, &p, e);
 	d->id++;
 	d->sequence++;
 	d->packets++;
