@@ -3,7 +3,8 @@
 # seconds: 120
 #
 # What the engine `xsk` does in a way of its own: payload that is copied, and payload that is sent
-# where it lies; who makes checksums; an interface that takes nothing for a while, or not in time.
+# where it lies; who makes checksums; an interface that takes nothing for a while, or not in time;
+# interfaces that come and go.
 # What both engines have to do is in t_transmit.sh.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -169,6 +170,50 @@ queue_taken()
 	grep -q 'c0 queue 0: another AF_XDP socket has it' "$WORK/said" || no "$(cat "$WORK/said")"
 }
 
+# NUMBER: the way to 10.89.0.2 leads through an interface that was not there before, and the one
+# before has gone.
+move_on()
+{
+	in_ns client ip -batch - <<-END
+		link add d$1 type veth peer name e$1
+		link set e$1 up
+		link set d$1 up
+		addr add 10.89.$1.1/24 dev d$1
+		neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev d$1 nud permanent
+		route replace 10.99.0.2/32 dev d$1
+		$([ "$1" -eq 0 ] || echo "link del d$(($1 - 1))")
+	END
+}
+
+sent_by()
+{
+	in_ns client ip -j -s link show "d$1" | jq -e '.[0].stats64.tx.packets > 0'
+}
+
+# Through more interfaces, one after the other, than can be sent through at a time.
+interfaces_come_and_go()
+{
+	local i
+
+	topology_down
+	make_namespace client && in_ns client sysctl -qw net.ipv6.conf.default.disable_ipv6=1 &&
+		move_on 0 || return
+	spawn_in tx client "$WRITE" xsk "$WORK/file" 1000 1000000 2 10.99.0.2:5000
+	wait_ready tx 10 grep -q '^1 ' "$WORK/tx.out" || no "nothing sent: $(cat "$WORK/tx.out")" || return
+	for ((i = 1; i < 70; i++)); do
+		move_on $i || return
+		PAUSE=0.02 wait_for 50 sent_by $i || # 10 s
+			no "nothing goes through interface $i: $(tail -n 1 "$WORK/tx.out")" || return
+	done
+	[ "$(ports_mapped)" -le 4 ] || no "$(ports_mapped) times the memory stays mapped"
+}
+
+# Once by the transmitter itself, and for each interface; those that have gone go with the next one.
+ports_mapped()
+{
+	grep -cE 'bpf-map|xp_umem' "/proc/${PIDS[tx]}/maps"
+}
+
 # Nobody said which engine, and the driver's other end takes no frames from XDP.
 chosen()
 {
@@ -189,4 +234,5 @@ run_case bytes_fragments "T2 T3" bytes 9000 8951
 run_case refused_for_a_while "T6" refused_for_a_while
 run_case refused_too_long "T6" refused_too_long
 run_case queue_taken "T6" queue_taken
+run_case interfaces_come_and_go "T6" interfaces_come_and_go
 run_case engine_chosen "T1" chosen

@@ -17,6 +17,7 @@
  * time is over. Nothing else is ever given to the kernel twice.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@
 #define NOWHERE 0u				/* address of a descriptor that was withdrawn */
 #define HEADS 16u				/* frames whose heads share no cache set */
 #define HEADS_ROOM 2048u			/* bytes of packets that leave room for that */
+#define HUGE_PAGE (2u << 20)			/* that memory may be made of */
 #define CAREFUL 4096u /* packets sent one by one after a refused one, before Linux 6.17 */
 
 #define TAKEN_US 500000u   /* to wait for a queue: one that was closed is free a little later */
@@ -75,9 +77,10 @@ struct port {
 };
 
 struct xsk {
+	pthread_rwlock_t lock; /* writes share it; who takes ports away has it alone */
 	struct port *port[PORTS];
-	uint32_t count; /* those below are there to stay */
-	struct port *last;
+	uint32_t count;	   /* of them; more come without the lock */
+	struct port *last; /* that the write has used */
 };
 
 /* Waiting for something that may not come. */
@@ -121,6 +124,17 @@ static uint64_t timeout_us(const struct xdplace_tx *tx)
 
 /* ---- open and close ---- */
 
+/* Who wants it alone comes before the next write, however close writes follow one another. */
+static void make_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
 static int xsk_open(struct xdplace_tx *tx)
 {
 	struct xsk *xsk = calloc(1, sizeof(*xsk));
@@ -129,6 +143,8 @@ static int xsk_open(struct xdplace_tx *tx)
 	tx->destinations = calloc(tx->opts.destinations, sizeof(*tx->destinations));
 	tx->entries = calloc(tx->opts.entries, sizeof(*tx->entries));
 	tx->job = calloc(1, sizeof(*tx->job));
+	if (xsk)
+		make_lock(&xsk->lock);
 	if (!xsk || !tx->destinations || !tx->entries || !tx->job)
 		return xp_fail(ENOMEM, "transmitter: no memory");
 	/* Fragments came with Linux 6.6. */
@@ -152,6 +168,8 @@ static void xsk_close(struct xdplace_tx *tx)
 
 	for (i = 0; xsk && i < xsk->count; i++)
 		close_port(xsk->port[i]);
+	if (xsk)
+		pthread_rwlock_destroy(&xsk->lock);
 	free(tx->destinations);
 	free(tx->entries);
 	free(tx->job);
@@ -162,6 +180,25 @@ static void xsk_close(struct xdplace_tx *tx)
 	tx->private = NULL;
 }
 
+/*
+ * Address space that begins at a multiple of huge pages, as does what is behind the frames: memory
+ * of huge pages can be mapped nowhere else.
+ */
+static uint8_t *map_aligned(size_t size)
+{
+	uint8_t *p, *from;
+
+	p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	from = p + (-(uintptr_t)p & (HUGE_PAGE - 1));
+	if (from != p)
+		munmap(p, from - p);
+	munmap(from + size, p + HUGE_PAGE - from);
+	return from;
+}
+
 /* Frames, then the memory once more, in one piece of address space. */
 static int map_port(const struct xdplace_tx *tx, struct port *port, bool zero_copy)
 {
@@ -170,9 +207,8 @@ static int map_port(const struct xdplace_tx *tx, struct port *port, bool zero_co
 	size_t size = frames + chunks + tx->memory_size;
 	uint8_t *p;
 
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		 -1, 0);
-	if (p == MAP_FAILED)
+	p = map_aligned(size);
+	if (!p)
 		return xp_fail(errno, "%s: no memory for frames", port->socket.name);
 	port->memory_at = frames + chunks;
 	port->umem = (struct xp_tx_umem){p, size, frames, CHUNKS};
@@ -232,8 +268,6 @@ static struct port *find_port(struct xsk *xsk, uint32_t ifindex)
 {
 	uint32_t i, count = __atomic_load_n(&xsk->count, __ATOMIC_ACQUIRE);
 
-	if (xsk->last && xsk->last->socket.ifindex == ifindex)
-		return xsk->last;
 	for (i = 0; i < count; i++)
 		if (xsk->port[i]->socket.ifindex == ifindex)
 			return xsk->port[i];
@@ -250,6 +284,38 @@ static bool may_be_zero_copy(const struct xdplace_tx *tx, uint32_t ifindex)
 	return xp_link_xdp_features(ifindex, &features) || features & XP_XDP_ZEROCOPY;
 }
 
+static bool is_gone(uint32_t ifindex)
+{
+	struct xp_link link;
+
+	return xp_link_by_index(ifindex, &link) == -ENODEV;
+}
+
+/*
+ * Ports of interfaces that have gone are closed while no write is in work. Only where there is no
+ * place for another one is the end of a write waited for.
+ */
+static void drop_gone(struct xsk *xsk)
+{
+	struct port *gone;
+	uint32_t i = 0;
+
+	while (i < xsk->count) {
+		gone = xsk->port[i];
+		if (!is_gone(gone->socket.ifindex)) {
+			i++;
+			continue;
+		}
+		if (xsk->count == PORTS ? pthread_rwlock_wrlock(&xsk->lock)
+					: pthread_rwlock_trywrlock(&xsk->lock))
+			return;
+		xsk->port[i] = xsk->port[--xsk->count];
+		xsk->last = NULL;
+		pthread_rwlock_unlock(&xsk->lock);
+		close_port(gone);
+	}
+}
+
 static int xsk_prepare(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname)
 {
 	struct xsk *xsk = tx->private;
@@ -258,6 +324,10 @@ static int xsk_prepare(struct xdplace_tx *tx, uint32_t ifindex, const char *ifna
 
 	if (find_port(xsk, ifindex))
 		return 0;
+	/* Or we are in another network namespace, in which there is none of them. */
+	if (is_gone(ifindex))
+		return xp_fail(ENODEV, "%s: there is no such interface here", ifname);
+	drop_gone(xsk);
 	if (xsk->count == PORTS)
 		return xp_fail(ENOSPC, "%s: %u interfaces are sent through already", ifname, PORTS);
 	port = calloc(1, sizeof(*port));
@@ -742,8 +812,10 @@ static int revive(struct xdplace_tx *tx, struct port *port)
 static struct port *working_port(struct xdplace_tx *tx, uint32_t ifindex, int *err)
 {
 	struct xsk *xsk = tx->private;
-	struct port *port = find_port(xsk, ifindex);
+	struct port *port = xsk->last;
 
+	if (!port || port->socket.ifindex != ifindex)
+		port = find_port(xsk, ifindex);
 	*err = ENODEV;
 	if (!port)
 		return NULL;
@@ -824,11 +896,13 @@ static int xsk_write(struct xdplace_tx *tx, uint64_t packets, uint32_t frame)
 	struct xsk *xsk = tx->private;
 	uint32_t i;
 
+	pthread_rwlock_rdlock(&xsk->lock);
 	while (tx->job->ring)
 		next(tx);
-	for (i = 0; i < xsk->count; i++)
+	for (i = 0; i < __atomic_load_n(&xsk->count, __ATOMIC_ACQUIRE); i++)
 		if (xsk->port[i]->waited)
 			make_room(tx, xsk->port[i], 0);
+	pthread_rwlock_unlock(&xsk->lock);
 	xp_tx_complete(tx, 0);
 	return 0;
 }
