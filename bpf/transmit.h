@@ -52,7 +52,7 @@ _Static_assert(sizeof(struct xp_tx_face) == 128, "two cache lines");
  */
 struct xp_tx_destination {
 	struct xp_tx_face face[2]; /* (u) */
-	__u32 active;		   /* (u) 0 or 1 */
+	__u32 active;		   /* (u) counts changes: the lowest bit says which */
 	__u32 weight;		   /* (u) packets in a turn */
 	__u32 id;		   /* (k) IPv4's, of the next packet */
 	__u32 sequence;		   /* (k) RTP's, of the next packet; (u) at first */

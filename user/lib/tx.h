@@ -101,10 +101,11 @@ bool xp_destination_valid(const struct xdplace_tx *tx, uint32_t destination);
  */
 static inline void xp_tx_set_face(struct xp_tx_destination *d, const struct xp_tx_face *face)
 {
-	uint32_t other = !(d->active & 1);
+	uint32_t next = d->active + 1;
 
-	d->face[other] = *face;
-	__atomic_store_n(&d->active, other, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	d->face[next & 1] = *face;
+	__atomic_store_n(&d->active, next, __ATOMIC_RELEASE);
 }
 
 /* The face in use. */
