@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -447,6 +448,14 @@ int xdplace_tx_write(struct xdplace_tx *tx, const struct xdplace_tx_entry *entri
 	tx->begun++;
 	tx->stats.writes++;
 	return tx->engine->write(tx, layout.packets, layout.frame);
+}
+
+uint64_t xp_tx_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000ull + t.tv_nsec / 1000;
 }
 
 /* ---- completions ---- */

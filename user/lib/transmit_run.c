@@ -284,14 +284,6 @@ static uint32_t runs_for(uint64_t packets)
 				     : packets;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000ull + t.tv_nsec / 1000;
-}
-
 static void pause_us(uint32_t us)
 {
 	const struct timespec t = {.tv_nsec = us * 1000l};
@@ -361,9 +353,9 @@ static int send_all(struct xdplace_tx *tx, uint64_t packets, uint32_t frame, uin
 		if (!tx->job->ring && tx->job->again == tx->job->retried)
 			return 0;
 		if (progress != before || !since) {
-			since = now_us();
+			since = xp_tx_now_us();
 			pause = LEAST_PAUSE_US;
-		} else if (now_us() - since > tx->opts.timeout_ms * 1000ull) {
+		} else if (xp_tx_now_us() - since > tx->opts.timeout_ms * 1000ull) {
 			if (tx->job->again == tx->job->retried)
 				return 0;
 			*refused += give_up(tx);

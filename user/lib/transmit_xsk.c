@@ -91,23 +91,15 @@ struct patience {
 
 /* ---- time ---- */
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000ull + t.tv_nsec / 1000;
-}
-
 /* Sleep, longer each time; false: it took longer than `most` us. */
 static bool wait_on(struct patience *patience, uint64_t most)
 {
 	struct timespec t = {0};
 
 	if (!patience->since) {
-		patience->since = now_us();
+		patience->since = xp_tx_now_us();
 		patience->pause = LEAST_PAUSE_US;
-	} else if (now_us() - patience->since > most) {
+	} else if (xp_tx_now_us() - patience->since > most) {
 		return false;
 	}
 	t.tv_nsec = patience->pause * 1000l;

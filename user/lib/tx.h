@@ -84,6 +84,7 @@ struct xdplace_tx {
 
 /* The write in work is done; beside what the job says, `refused` packets were given up. */
 void xp_tx_complete(struct xdplace_tx *tx, uint64_t refused);
+uint64_t xp_tx_now_us(void); /* of a clock that only goes forward */
 /* Do so many bytes lie where entries may, in one bank? */
 bool xp_tx_in_memory(const struct xdplace_tx *tx, const void *data, uint64_t length);
 /* engine->prepare(); where the engine may be chosen, the first interface decides. */
