@@ -91,7 +91,8 @@ $(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 $(BUILD)/user/lib/%.o: user/lib/%.c $(SKELETONS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c $< -o $@
-$(BUILD)/obj/%.o: %.c
+# Tests look into the programs.
+$(BUILD)/obj/%.o: %.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/%.o: %.c

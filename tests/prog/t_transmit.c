@@ -14,8 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
+
+#include <xdplace/transmit.h>
 
 #include "../random.h"
 #include "context.h"
@@ -519,6 +522,55 @@ START_TEST(test_hostile)
 }
 END_TEST
 
+static int map_of(uint32_t size, uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "xpt_memory", 4, size, 1, &opts);
+}
+
+/* The errno of opening a transmitter on the application's memory, 0: it could be. */
+static int open_on(int fd, enum xdplace_tx_engine engine)
+{
+	const struct xdplace_tx_opts opts = {
+		.size = sizeof(opts),
+		.engine = engine,
+		.memory_fd = fd,
+	};
+	struct xdplace_tx *tx = xdplace_tx_open(NULL, &opts);
+	int err = tx ? 0 : errno;
+	size_t size;
+
+	if (tx) {
+		ck_assert_ptr_nonnull(xdplace_tx_memory(tx, &size));
+		ck_assert_uint_eq(size, MEMORY - GUARD);
+	}
+	xdplace_tx_close(tx);
+	close(fd);
+	return err;
+}
+
+static int file_of(uint32_t size)
+{
+	int fd = memfd_create("xpt_memory", 0);
+
+	ck_assert_int_eq(ftruncate(fd, size), 0);
+	return fd;
+}
+
+/* Memory of the application's: what each engine takes, and what none does [T2]. */
+START_TEST(test_memory_of_others)
+{
+	ck_assert_int_eq(open_on(map_of(MEMORY, BPF_F_MMAPABLE), XDPLACE_TX_RUN), 0);
+	ck_assert_int_eq(open_on(map_of(MEMORY, BPF_F_MMAPABLE), XDPLACE_TX_XSK), 0);
+	ck_assert_int_eq(open_on(file_of(MEMORY), XDPLACE_TX_XSK), 0);
+	ck_assert_int_eq(open_on(file_of(MEMORY), XDPLACE_TX_RUN), EOPNOTSUPP);
+	ck_assert_int_eq(open_on(map_of(MEMORY, 0), XDPLACE_TX_XSK), EINVAL);
+	ck_assert_int_eq(open_on(file_of(MEMORY - 4096), XDPLACE_TX_XSK), EINVAL);
+	ck_assert_int_eq(open_on(file_of(4096), XDPLACE_TX_XSK), EINVAL);
+}
+END_TEST
+
 Suite *suite_transmit(void)
 {
 	Suite *s = suite_create("transmit");
@@ -535,6 +587,7 @@ Suite *suite_transmit(void)
 	tcase_add_test(tc, test_errors);
 	tcase_add_test(tc, test_destination_lost);
 	tcase_add_test(tc, test_face_changes);
+	tcase_add_test(tc, test_memory_of_others);
 	tcase_add_test(tc, test_hostile);
 	suite_add_tcase(s, tc);
 	return s;
