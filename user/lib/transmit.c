@@ -351,7 +351,7 @@ static int check(const struct xdplace_tx *tx, const struct xdplace_tx_entry *ent
 	if (!count || count > tx->opts.entries)
 		return xp_fail(count ? E2BIG : EINVAL, "write: %zu entries, not 1..%u", count,
 			       tx->opts.entries);
-	if (tx->begun - tx->polled >= XP_TX_COMPLETIONS)
+	if (tx->completed - tx->polled >= XP_TX_COMPLETIONS)
 		return xp_fail(EAGAIN, "write: %u completions wait to be polled",
 			       XP_TX_COMPLETIONS);
 	for (e = entries; e < entries + count; e++) {
@@ -430,8 +430,6 @@ int xdplace_tx_write(struct xdplace_tx *tx, const struct xdplace_tx_entry *entri
 	int err;
 
 	err = check(tx, entries, count);
-	if (!err && tx->engine->busy)
-		err = tx->engine->busy(tx);
 	if (err)
 		return err;
 	tx->number++;
@@ -445,7 +443,6 @@ int xdplace_tx_write(struct xdplace_tx *tx, const struct xdplace_tx_entry *entri
 	};
 	tx->count = count;
 	tx->user = user;
-	tx->begun++;
 	tx->stats.writes++;
 	return tx->engine->write(tx, layout.packets, layout.frame);
 }
@@ -492,10 +489,8 @@ void xp_tx_complete(struct xdplace_tx *tx, uint64_t refused)
 		.packets = job->packets,
 		.bytes = job->bytes,
 		.refused = job->failed + refused,
-		.error = job->error ? -(int)job->error
-			 : refused  ? -ENOBUFS
-				    : 0,
-		.entry = job->at_entry,
+		.error = -(int)job->error,
+		.entry = job->at_entry % tx->count,
 	};
 	add_unsent(tx, c);
 	tx->stats.packets += c->packets;
@@ -509,8 +504,6 @@ int xdplace_tx_poll(struct xdplace_tx *tx, struct xdplace_tx_completion *complet
 {
 	size_t n;
 
-	if (tx->polled == tx->completed && tx->engine->collect)
-		tx->engine->collect(tx);
 	for (n = 0; n < count && tx->polled != tx->completed; n++)
 		completions[n] = tx->completions[tx->polled++ & (XP_TX_COMPLETIONS - 1)];
 	return n;
@@ -518,14 +511,10 @@ int xdplace_tx_poll(struct xdplace_tx *tx, struct xdplace_tx_completion *complet
 
 int xdplace_tx_wait(struct xdplace_tx *tx, int timeout_ms)
 {
-	int err;
-
+	/* Either engine is done with a write when it returns: there is nothing to sleep for. */
 	if (tx->polled != tx->completed)
 		return 1;
-	if (tx->begun == tx->completed)
-		return xp_fail(ENODATA, "wait: nothing was written");
-	err = tx->engine->wait(tx, timeout_ms);
-	return err < 0 ? err : tx->polled != tx->completed;
+	return xp_fail(ENODATA, "wait: nothing was written");
 }
 
 void xdplace_tx_stats(struct xdplace_tx *tx, struct xdplace_tx_stats *stats)

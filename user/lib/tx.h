@@ -19,7 +19,6 @@
 
 struct xp_tx_ways; /* destination.c: how each destination was found, and what follows changes */
 
-/* Without `collect` and `wait`: writes are done when write() returns. */
 struct xp_tx_engine {
 	enum xdplace_tx_engine id;
 	/* Makes destinations, entries and job, sets `most`. What failed half-way close() closes. */
@@ -31,14 +30,11 @@ struct xp_tx_engine {
 	 * others write.
 	 */
 	int (*prepare)(struct xdplace_tx *tx, uint32_t ifindex, const char *ifname);
-	int (*busy)(struct xdplace_tx *tx); /* 0: a write may begin; -EAGAIN. May be NULL */
 	/*
-	 * Send what tx->entries and tx->job say, or begin to; xp_tx_complete() once, when it is
-	 * done. `packets`: how many that makes as things are, `frame`: bytes of the longest.
+	 * Send what tx->entries and tx->job say, and xp_tx_complete(). `packets`: how many that
+	 * makes as things are, `frame`: bytes of the longest.
 	 */
 	int (*write)(struct xdplace_tx *tx, uint64_t packets, uint32_t frame);
-	void (*collect)(struct xdplace_tx *tx);		    /* without waiting */
-	int (*wait)(struct xdplace_tx *tx, int timeout_ms); /* until collecting may find more */
 };
 extern const struct xp_tx_engine xp_tx_run, xp_tx_xsk;
 
@@ -75,7 +71,6 @@ struct xdplace_tx {
 	struct xdplace_tx_completion completions[XP_TX_COMPLETIONS];
 	uint32_t completed; /* both run free */
 	uint32_t polled;
-	uint32_t begun; /* writes begun: no more than XP_TX_COMPLETIONS ahead of polled */
 
 	struct xdplace_tx_stats stats;
 };
