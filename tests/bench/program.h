@@ -15,6 +15,8 @@ struct program_traffic {
 	uint32_t flows;
 	size_t frame;	/* bytes */
 	size_t payload; /* bytes; 0: a pure ACK of a flow that is set up by data first */
+	uint32_t late;	/* packets by which every `late_each`th comes late; 0: all in order */
+	uint32_t late_each;
 };
 
 /* One program, and where its stream is. */

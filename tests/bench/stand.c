@@ -118,7 +118,7 @@ static int start_flows(struct program_stand *stand, struct program_system *syste
 static int start_acks(struct program_stand *stand, struct program_system *system,
 		      const struct program_traffic *traffic)
 {
-	const struct program_traffic data = {1, BENCH_HEADERS + 100, 100};
+	const struct program_traffic data = {1, BENCH_HEADERS + 100, 100, 0, 0};
 	uint32_t seq;
 	int err = program_start(stand, system, &data);
 
@@ -134,7 +134,9 @@ int program_start(struct program_stand *stand, struct program_system *system,
 		  const struct program_traffic *traffic)
 {
 	system->turn.flows = traffic->flows;
-	system->turn.train = 1;
+	system->turn.train = traffic->late ? traffic->late_each : 1;
+	system->turn.late = traffic->late;
+	system->turn.late_each = traffic->late_each;
 	if (!traffic->payload)
 		return start_acks(stand, system, traffic);
 	system->frame_len =
