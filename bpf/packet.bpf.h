@@ -7,7 +7,7 @@
 #ifndef PACKET_BPF_H
 #define PACKET_BPF_H
 
-#include "short_way.bpf.h"
+#include "hole_way.bpf.h"
 
 /* One layer of any header chain (parse.h): a function of its own, to be verified once. */
 __attribute__((noinline)) int xp_parse_one(struct xp_ctx *ctx, struct xp_walk *w,
@@ -137,6 +137,32 @@ static __always_inline struct xp_flow *xp_plain_flow(struct xp_ctx *ctx, struct 
 		xp_train_begin(data, end, &cur->train, f->handle);
 	cur->last = f->handle;
 	return f;
+}
+
+/*
+ * Choose among the quick ways, or none: -1. Part of its caller: where returns are protected against
+ * speculation, each call costs as much as fifteen lines here.
+ */
+static __always_inline int xp_short_way(struct xp_ctx *ctx, const struct xp_packet *p,
+					struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
+{
+	if (f->state != XP_FLOW_OPEN || p->data > XP_SHORT_HEADER)
+		return -1;
+	if (p->proto == IPPROTO_TCP) {
+		if (p->tcp_flags & (XP_TCP_FIN | XP_TCP_SYN | XP_TCP_RST))
+			return -1;
+		if (!p->payload)
+			return xp_short_ack(ctx, p, cur, lane, f);
+	}
+	if (!XP_CTX_SHORT)
+		return -1;
+	if (f->flags & (XP_FLOW_OWN | XP_FLOW_FIN | XP_FLOW_RTP) || f->strays)
+		return -1;
+	if (!p->payload || p->payload > xp_area_bytes())
+		return -1;
+	if (xp_unlikely(f->early != XP_NONE || (p->proto == IPPROTO_TCP && p->seq != f->next)))
+		return xp_hole_way(ctx, lane, f->handle);
+	return xp_short_append(ctx, p, cur, lane, f);
 }
 
 /* A packet that is not done with in the short way, in its locked lane. */

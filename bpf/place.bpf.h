@@ -166,12 +166,21 @@ __attribute__((noinline)) int xp_sum_placed(__u32 offset, __u32 length)
 
 /* ---- verifying, looking ---- */
 
+/* Where a segment beside a hole goes, gathered before anything is changed. */
+struct xp_beside {
+	__u64 at;      /* stream offset */
+	__u32 part;    /* bytes up to the end of the area of `at`, at most all of them */
+	__u32 area[2]; /* of these, and of the rest; XP_NONE: there is none */
+	__u32 fresh;   /* bit i: area[i] is in the hand still */
+};
+
 /*
  * Room to work in, one per lane, too large for the stack: what xp_verify() and xp_peek() look at
  * (the packet need not be linear), and what was decided.
  */
 struct xp_scratch {
 	struct xp_decision decision;
+	struct xp_beside beside;
 	struct xp_rtp_header rtp;
 	union xp_key key;
 	__u64 sum;

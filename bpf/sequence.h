@@ -81,6 +81,20 @@ static __always_inline int xp_runs_uncovered(struct xp_early *e, __u32 edge, __u
 	return 1;
 }
 
+/* Does any run cover a byte of [at, end)? */
+static __always_inline int xp_runs_overlap(struct xp_early *e, __u32 edge, __u32 at, __u32 end)
+{
+	__u32 i;
+
+	for (i = 0; i < XP_MAX_RUNS; i++) {
+		if (i >= xp_runs(e))
+			break;
+		if (e->run[i].start - edge < end - edge && at - edge < e->run[i].end - edge)
+			return 1;
+	}
+	return 0;
+}
+
 /* Run that starts (at = 0) or ends (at = 1) at offset `o`: 1 and its index in e->found, or 0. */
 static __always_inline int xp_runs_find(struct xp_early *e, __u32 o, int at)
 {

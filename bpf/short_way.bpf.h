@@ -244,31 +244,4 @@ static __always_inline int xp_short_append(struct xp_ctx *ctx, const struct xp_p
 	return xp_short_end(&s, p, f);
 }
 
-/*
- * Choose between the two, or neither: -1. Part of its caller: where returns are protected against
- * speculation, each call costs as much as fifteen lines here.
- */
-static __always_inline int xp_short_way(struct xp_ctx *ctx, const struct xp_packet *p,
-					struct xp_cursor *cur, __u32 lane, struct xp_flow *f)
-{
-	if (f->state != XP_FLOW_OPEN || p->data > XP_SHORT_HEADER)
-		return -1;
-	if (p->proto == IPPROTO_TCP) {
-		if (p->tcp_flags & (XP_TCP_FIN | XP_TCP_SYN | XP_TCP_RST))
-			return -1;
-		if (!p->payload)
-			return xp_short_ack(ctx, p, cur, lane, f);
-		if (p->seq != f->next)
-			return -1;
-	}
-	if (!XP_CTX_SHORT)
-		return -1;
-	if (f->early != XP_NONE || f->flags & (XP_FLOW_OWN | XP_FLOW_FIN | XP_FLOW_RTP) ||
-	    f->strays)
-		return -1;
-	if (!p->payload || p->payload > xp_area_bytes())
-		return -1;
-	return xp_short_append(ctx, p, cur, lane, f);
-}
-
 #endif
