@@ -2,9 +2,10 @@
 /*
  * datagrams - UDP for the guest, whose busybox has none: the bytes of a file, cut into datagrams.
  *
- * In: "send FILE ADDRESS PORT" or "receive FILE PORT BYTES". Out: datagrams, slowly enough that
- * an emulated machine loses none; or FILE with what has come once BYTES of it are there, or ten
- * seconds after the last datagram. Exit code 0, 1 a call failed, 2 usage.
+ * In: "send FILE ADDRESS PORT", "receive FILE PORT BYTES" or "compare FILE FILE". Out: datagrams,
+ * slowly enough that an emulated machine loses none; or FILE with what has come once BYTES of it
+ * are there, or ten seconds after the last datagram; or whether two files hold the same datagrams,
+ * and how many of them in another place. Exit code 0, 1 a call failed or they do not, 2 usage.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -68,6 +69,44 @@ static int receive_file(int sock, const char *path, int port, long bytes)
 	return close(fd) ? fail(path) : 0;
 }
 
+struct file {
+	char data[4 << 20];
+	size_t count; /* datagrams */
+};
+
+static int read_file(struct file *file, const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, file->data, sizeof(file->data));
+
+	if (n < 0)
+		return fail(path);
+	file->count = n / SIZE;
+	return close(fd) || n % SIZE;
+}
+
+static int by_content(const void *a, const void *b)
+{
+	return memcmp(a, b, SIZE);
+}
+
+static int compare_files(const char *one_path, const char *other_path)
+{
+	static struct file one, other;
+	size_t i, moved = 0;
+
+	if (read_file(&one, one_path) || read_file(&other, other_path))
+		return 1;
+	for (i = 0; i < one.count && i < other.count; i++)
+		moved += !!memcmp(one.data + i * SIZE, other.data + i * SIZE, SIZE);
+	qsort(one.data, one.count, SIZE, by_content);
+	qsort(other.data, other.count, SIZE, by_content);
+	if (one.count != other.count || memcmp(one.data, other.data, one.count * SIZE))
+		return 1;
+	printf("%zu in another place\n", moved);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM, 0);
@@ -78,6 +117,9 @@ int main(int argc, char **argv)
 		return send_file(sock, argv[2], argv[3], atoi(argv[4]));
 	if (argc == 5 && !strcmp(argv[1], "receive"))
 		return receive_file(sock, argv[2], atoi(argv[3]), atol(argv[4]));
-	fprintf(stderr, "usage: datagrams send FILE ADDRESS PORT | receive FILE PORT BYTES\n");
+	if (argc == 4 && !strcmp(argv[1], "compare"))
+		return compare_files(argv[2], argv[3]);
+	fprintf(stderr, "usage: datagrams send FILE ADDRESS PORT | receive FILE PORT BYTES"
+			" | compare FILE FILE\n");
 	return 2;
 }

@@ -167,6 +167,17 @@ placed() { # NAME PATTERN FILE
 	bad=1
 }
 
+# In generic mode each CPU shows a packet to the program and takes it to its socket by itself: two
+# that arrive on two CPUs may change places in between, and nobody is wrong.
+placed_datagrams() { # NAME MODE PATTERN FILE
+	local file moved
+	for file in /tmp/streams/$3; do
+		[ "$2" = skb ] && ! cmp -s "$file" "$4" && moved=$(datagrams compare "$file" "$4") &&
+			echo "ok $1: $moved" && return
+	done
+	placed "$1" "$3" "$4"
+}
+
 attached() {
 	ip link show place0 | grep -q xdp
 }
@@ -242,7 +253,7 @@ traffic() { # NAME
 judge() { # NAME MODE
 	bad=''
 	placed "$1_tcp" 'tcp_10.9.0.2_*-10.9.0.1_9000*' /tmp/tcp
-	placed "$1_udp" 'udp_10.9.0.2_*-10.9.0.1_9001*' /tmp/got_udp
+	placed_datagrams "$1_udp" "$2" 'udp_10.9.0.2_*-10.9.0.1_9001*' /tmp/got_udp
 	same "$1_stack_tcp" /tmp/tcp /tmp/got_tcp
 	[ -n "$LOSSY" ] || same "$1_stack_udp" /tmp/udp /tmp/got_udp
 	grep -q 'gaps: 0 ' /tmp/follow || { echo "not ok $1_gaps: $(tail -n 4 /tmp/follow)" && bad=1; }
