@@ -367,42 +367,45 @@ __attribute__((noinline)) int xp_command_run(struct xp_command *command, __u32 l
 	}
 }
 
-/* For who can't have the answer: a live frame never comes back. */
-static __always_inline void xp_ticked(__u32 lane, int result)
+/* 0 or more, or -errno. */
+static __always_inline int xp_command_in_lane(struct xp_command *command)
 {
-	struct xp_lane *shared = xp_lane_at(lane);
+	__u32 lane = command->lane;
+	struct xp_cursor *cur;
+	int r;
 
-	if (shared)
-		shared->ticked = result;
+	if (command->code == XP_CMD_PING)
+		return XP_ABI;
+	if (lane >= xp_config.lanes)
+		return -EINVAL;
+	cur = xp_lock(lane, 2 + bpf_get_smp_processor_id());
+	if (!cur)
+		return -EBUSY;
+	r = xp_command_run(command, lane);
+	xp_leave(cur, lane);
+	return r;
+}
+
+/* For who can't have the packet back. */
+__attribute__((noinline)) int xp_answer(__u32 token, int result, __u32 handle)
+{
+	struct xp_answer answer = {.result = result, .handle = handle};
+	__u32 key = token; /* 6.1 takes no argument */
+
+	return bpf_map_update_elem(&xp_answers, &key, &answer, BPF_ANY);
 }
 
 SEC("xdp")
 int xp_control(struct xdp_md *ctx)
 {
 	struct xp_command *packet = (void *)(long)ctx->data, command;
-	struct xp_cursor *cur;
-	__u32 lane;
 
 	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	__builtin_memcpy(&command, packet, sizeof(command));
-	lane = command.lane;
-	if (command.code == XP_CMD_PING) {
-		packet->result = XP_ABI;
-		return XDP_DROP;
-	}
-	packet->result = -EINVAL;
-	if (lane >= xp_config.lanes)
-		return XDP_DROP;
-	cur = xp_lock(lane, 2 + bpf_get_smp_processor_id());
-	if (!cur) {
-		packet->result = -EBUSY;
-		return XDP_DROP;
-	}
-	command.result = xp_command_run(&command, lane);
-	if (command.code == XP_CMD_TICK)
-		xp_ticked(lane, command.result);
-	xp_leave(cur, lane);
+	command.result = xp_command_in_lane(&command);
+	if (command.token)
+		xp_answer(command.token, command.result, command.handle);
 	packet = (void *)(long)ctx->data;
 	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;

@@ -163,6 +163,17 @@ struct {
 	__uint(max_entries, 1);
 } xp_reasons SEC(".maps");
 
+/*
+ * Token of a command -> its answer (k), which user space takes out. Not LRU: such a map gives
+ * entries to CPUs by the 128, and throws out the newest when one of them has none left.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u32);
+	__type(value, struct xp_answer);
+	__uint(max_entries, XP_ANSWERS);
+} xp_answers SEC(".maps");
+
 /* Wake-ups: a ring buffer for each lane, so that each consumer has a descriptor of its own. */
 struct xp_event_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -46,7 +46,7 @@ KERNELS="
 
 # All there is, in this order.
 ALL_TESTS=boot,load,open,doctor,follow_native,follow_skb,follow_jumbo,follow_dispatcher,frames_native,frames_skb
-ALL_TESTS+=,beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem,net,prog
+ALL_TESTS+=,commands,beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem,net,prog
 ALL_SHAPES=default,lanes2,nocsum,nopickup,xsk,csum,own,large,small,plain
 ALL_SUITES=$(sed -n 's/^\tX(\([a-z_]*\)).*/\1/p' tests/prog/suites.h | paste -sd ,),out
 ALL_NETS=$(basename -a -s .sh tests/net/t_*.sh | sed 's/^t_//' | paste -sd ,)

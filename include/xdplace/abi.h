@@ -269,8 +269,7 @@ struct xp_lane {
 	__u32 pad2[14];
 	__u32 hot_consumed;  /* (k) groups taken */
 	__u32 cold_consumed; /* (k) */
-	__s32 ticked;	     /* (k) result of the last XP_CMD_TICK; (u) preset by who gives it */
-	__u32 pad3[13];
+	__u32 pad3[14];
 };
 _Static_assert(sizeof(struct xp_lane) == 256, "four cache lines");
 
@@ -600,15 +599,17 @@ struct xp_config {
 /*
  * Commands to xp_control, the second program: changes of (k) state that user space asks for are
  * made by BPF code, under the lane's lock, as those that packets cause are. The command is the
- * "packet" of a BPF_PROG_TEST_RUN and comes back with its result.
+ * "packet" of a BPF_PROG_TEST_RUN and comes back with its result. One that is run as a live frame
+ * does not come back: it has a token, and its result is left in map xp_answers, at this token,
+ * until user space takes it.
  */
 enum xp_command_code {
 	XP_CMD_PING,   /* nothing: result is XP_ABI */
 	XP_CMD_ADD,    /* key, flags, own_*: add a flow in lane; handle comes back */
 	XP_CMD_DELETE, /* handle: end the flow, reason deleted */
 	XP_CMD_OWN,    /* handle, own_*: set the own area */
-	XP_CMD_TICK,   /* lane: end up to `count` aged flows, give up aged holes */
-	XP_CMD_FLUSH,  /* lane: end up to `count` flows, reason flushed; result: flows left */
+	XP_CMD_TICK,   /* lane: end an aged flow or give up an aged hole; result 1: again */
+	XP_CMD_FLUSH,  /* lane: end a flow, reason flushed; result 1: there may be more */
 };
 struct xp_command {
 	__u8 ethernet[14]; /* zero: BPF_PROG_TEST_RUN wants a frame */
@@ -617,7 +618,7 @@ struct xp_command {
 	__u32 lane;
 	__u32 handle;
 	__u32 flags; /* XP_FLOW_TAKE, XP_FLOW_V6, XP_FLOW_RTP */
-	__u32 count;
+	__u32 token; /* 0: comes back, needs no answer in xp_answers */
 	__u32 own_length;
 	__u64 own_start;
 	__u32 own_address;
@@ -625,5 +626,15 @@ struct xp_command {
 	union xp_key key;
 };
 _Static_assert(sizeof(struct xp_command) == 104, "command is ABI");
+
+/*
+ * How many answers may wait in xp_answers. One that nobody takes stays: that of a process that was
+ * killed between the call that runs a command and the next one.
+ */
+#define XP_ANSWERS 1024
+struct xp_answer {
+	__s32 result;
+	__u32 handle;
+};
 
 #endif

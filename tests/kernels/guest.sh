@@ -514,6 +514,54 @@ test_virtio_queues() {
 	plain
 }
 
+# ---- commands ----
+
+busy() {
+	xdplace stats -n wires --json | jq '[.. | objects | .lane_busy? // empty | numbers] | add // 0'
+}
+
+# A timer of netem's hands over packets: an interrupt, also in the midst of a command.
+wire_delay() {
+	wire_veth && ip netns exec peer /usr/bin/tc qdisc add dev peer0 root netem limit 10000 delay 1ms
+}
+
+# Flows are added and ended on the CPU that packets come in on. Nobody has to wait for somebody who
+# can not go on: that would be lane_busy, and a gap.
+test_commands() {
+	local before consuming sending
+	need commands xdplace && need commands datagrams && need commands hold_context || return
+	WIRE=delay
+	if ! hold || ! wire_up 2> /tmp/wire || ! ask 'attach place0 native'; then
+		echo "not ok commands: $(tail -n 1 /tmp/answers) $(tail -n 1 /tmp/wire)"
+		wire_down
+		plain
+		return
+	fi
+	wait_for 30 ping -c 1 -W 1 10.9.0.2
+	rm -rf /tmp/streams
+	xdplace follow -n wires -o /tmp/streams > /tmp/follow 2>&1 &
+	consuming=$!
+	before=$(busy)
+	dd if=/dev/urandom of=/tmp/udp bs=1000 count=4000 2> /dev/null
+	taskset 1 /usr/bin/ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001 &
+	sending=$!
+	ask 'stir 10' || echo "not ok commands_run: $(tail -n 1 /tmp/answers)"
+	wait $sending
+	sleep 1
+	kill -INT $consuming
+	wait $consuming
+	bad=''
+	placed commands_udp 'udp_10.9.0.2_*-10.9.0.1_9001*' /tmp/udp
+	if [ "$(busy)" = "$before" ]; then
+		echo "ok commands: $(tail -n 1 /tmp/answers | cut -d ' ' -f 2) times a flow, and nobody met a held lane"
+	else
+		echo "not ok commands: $(tail -n 1 /tmp/answers), lane_busy: $before before, $(busy) now"
+	fi
+	ask 'detach place0'
+	wire_down
+	plain
+}
+
 # ---- beside another program ----
 
 # xdp-filter first, then ours beside it: both see the traffic, and each goes without the other.

@@ -7,6 +7,7 @@
  * canaries), and once the garbage has ended the lane's next consumer finds all in order. What
  * user space does to itself meanwhile, such as offering an area that it still reads, is its own.
  */
+#include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>
 
@@ -374,7 +375,7 @@ START_TEST(random_commands)
 		command.lane = plausible(2);
 		command.handle = plausible(256) | (below(2) ? 1u << 20 : 0);
 		command.flags = below(4) ? below(4) : random32();
-		command.count = random32();
+		command.token = random32();
 		command.own_start = below(2) ? (uint64_t)area * below(4) : random32();
 		command.own_length = below(2) ? area * below(20) : random32();
 		command.own_address = below(2) ? own + area * below(128) : random32();
@@ -413,6 +414,42 @@ START_TEST(short_commands)
 }
 END_TEST
 
+/* As kernels need it that let packets interrupt a command: it never comes back, its answer does. */
+START_TEST(commands_as_live_frames)
+{
+	const struct {
+		uint32_t token;
+		int result;
+	} adds[] = {{7, 0}, {8, -EEXIST}, {0, 0}, {0xffffffff, -EEXIST}};
+	struct xp_command command = {.code = XP_CMD_ADD};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = &command, .data_size_in = sizeof(command),
+		    .repeat = 1, .batch_size = 1, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+	const struct packet p = {.port = 1};
+	struct xp_answer answer;
+	uint32_t handle, token;
+	int answers;
+	size_t i;
+
+	open_stand(1);
+	answers = stand.ctx->map[XP_MAP_ANSWERS];
+	packet_key(&p, &command.key);
+	for (i = 0; i < COUNT(adds); i++) {
+		command.token = adds[i].token;
+		ck_assert(!bpf_prog_test_run_opts(stand.ctx->control, &run));
+		ck_assert(!xdplace_flow_find(stand.ctx, &command.key, false, &handle));
+		if (command.token) {
+			ck_assert(
+				!bpf_map_lookup_and_delete_elem(answers, &command.token, &answer));
+			ck_assert_int_eq(answer.result, adds[i].result);
+			ck_assert(answer.result || answer.handle == handle);
+		}
+		ck_assert(bpf_map_get_next_key(answers, NULL, &token));
+	}
+	ck_assert(!xdplace_flow_del(stand.ctx, handle));
+	goes_on();
+}
+END_TEST
+
 Suite *suite_abuse(void)
 {
 	Suite *suite = suite_create("abuse");
@@ -421,6 +458,7 @@ Suite *suite_abuse(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, NULL, stand_close);
 	tcase_add_loop_test(tc, garbage_in_free_rings, 0, COUNT(makers));
+	tcase_add_test(tc, commands_as_live_frames);
 	tcase_add_test(tc, garbage_among_good_areas);
 	tcase_add_test(tc, area_in_use_offered_again);
 	tcase_add_test(tc, garbage_in_indexes);

@@ -163,6 +163,7 @@ static int keep_fds(struct xdplace *ctx, struct xdplace_bpf *skel)
 		[XP_MAP_SETTINGS] = skel->maps.xp_settings,
 		[XP_MAP_PORTS] = skel->maps.xp_ports,
 		[XP_MAP_REASONS] = skel->maps.xp_reasons,
+		[XP_MAP_ANSWERS] = skel->maps.xp_answers,
 		[XP_MAP_EVENTS] = skel->maps.xp_events,
 		[XP_MAP_XSKS] = skel->maps.xp_xsks,
 		[XP_MAP_CONFIG] = skel->maps.rodata,

@@ -33,6 +33,7 @@ enum xp_map {
 	XP_MAP_SETTINGS,
 	XP_MAP_PORTS,
 	XP_MAP_REASONS,
+	XP_MAP_ANSWERS,
 	XP_MAP_EVENTS,
 	XP_MAP_XSKS,
 	XP_MAP_CONFIG, /* .rodata of the programs: struct xp_config */

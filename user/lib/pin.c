@@ -33,8 +33,9 @@ const char *const xp_map_names[XP_MAP_COUNT] = {
 	[XP_MAP_AREAS] = "xp_areas",	     [XP_MAP_DATAGRAM] = "xp_datagram",
 	[XP_MAP_DATAGRAMS] = "xp_datagrams", [XP_MAP_RULES] = "xp_rules",
 	[XP_MAP_SETTINGS] = "xp_settings",   [XP_MAP_PORTS] = "xp_ports",
-	[XP_MAP_REASONS] = "xp_reasons",     [XP_MAP_EVENTS] = "xp_events",
-	[XP_MAP_XSKS] = "xp_xsks",	     [XP_MAP_CONFIG] = "config",
+	[XP_MAP_REASONS] = "xp_reasons",     [XP_MAP_ANSWERS] = "xp_answers",
+	[XP_MAP_EVENTS] = "xp_events",	     [XP_MAP_XSKS] = "xp_xsks",
+	[XP_MAP_CONFIG] = "config",
 };
 
 int xp_pin_path(const char *name, const char *file, char *path, size_t size)

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -72,41 +71,9 @@ void xdplace_lane_awake(struct xdplace_lane *lane)
 
 static int lane_command(struct xdplace_lane *lane, enum xp_command_code code)
 {
-	struct xp_command command = {.code = code, .lane = lane->index, .count = 1};
+	struct xp_command command = {.code = code, .lane = lane->index};
 
 	return xp_command(lane->ctx, &command);
-}
-
-/*
- * On Linux 6.1 (no more on 6.6) packets can interrupt a command on its own CPU, on PREEMPT_RT
- * preempt it. They meet a lane held by somebody who can't go on before they are through: all that
- * come in one go are lane_busy, which in a tapped stream is a gap.
- */
-static bool interrupted(void)
-{
-	static int known; /* 1: yes, 2: no; the same for all threads */
-	unsigned int major = 0, minor = 0;
-	struct utsname name;
-
-	if (!known) {
-		uname(&name);
-		sscanf(name.release, "%u.%u", &major, &minor);
-		known = major < 6 || (major == 6 && minor < 6) ? 1 : 2;
-	}
-	return known == 1;
-}
-
-/* As a live frame a command has bottom halves disabled; its answer is left in the lane. */
-static int tick_undisturbed(struct xdplace_lane *lane)
-{
-	struct xp_command command = {.code = XP_CMD_TICK, .lane = lane->index, .count = 1};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = &command, .data_size_in = sizeof(command),
-		    .repeat = 1, .batch_size = 1, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
-
-	lane->shared->ticked = -EBUSY;
-	if (bpf_prog_test_run_opts(lane->ctx->control, &run))
-		return lane_command(lane, XP_CMD_TICK);
-	return *(volatile __s32 *)&lane->shared->ticked;
 }
 
 int xdplace_lane_tick(struct xdplace_lane *lane)
@@ -115,7 +82,7 @@ int xdplace_lane_tick(struct xdplace_lane *lane)
 
 	lane->next_tick = now_ms() + TICK_MS;
 	for (turn = 0; turn < TICK_TURNS && result > 0; turn++)
-		result = interrupted() ? tick_undisturbed(lane) : lane_command(lane, XP_CMD_TICK);
+		result = lane_command(lane, XP_CMD_TICK);
 	/* A full ring is the consumer's turn, a busy lane the next tick's. */
 	return result == -EAGAIN || result == -EBUSY || result > 0 ? 0 : result;
 }
