@@ -323,8 +323,8 @@ place() { # NAME MODE
 	wire_down
 }
 
-# In the middle of it, however fast this machine is. At the far end: a veth that goes down gives up
-# its NAPI first, and hands what still arrives to the stack past any XDP program.
+# In the middle of it, however fast this machine is. At the far end: a veth that goes down takes its
+# program off first, and hands what is in its ring to the stack past it.
 lose_slave() {
 	until [ -s /tmp/got_tcp ]; do
 		usleep 50000
