@@ -82,7 +82,8 @@ MODULES=(veth tun bonding 8021q sch_netem sch_ingress cls_bpf macvlan bridge fai
 	virtio_pci virtio_net vmxnet3 e1000e igb xsk_diag)
 # Our programs as far as they are built, and what the tests use of the host.
 OURS=(xdplace tests/load_object tests/open_context tests/datagrams tests/hold_context tests/prog tests/xsk_consumer
-	tests/consumer tests/same tests/injector tests/udp_talk tests/rtp_talk tests/tx_ways tests/tx_write examples/rtp examples/send)
+	tests/consumer tests/same tests/injector tests/udp_talk tests/rtp_talk tests/tx_ways tests/tx_write
+	examples/rtp examples/send)
 TOOLS=(bash ip tc ss ethtool nsenter unshare setpriv mountpoint jq curl nginx socat openssl iperf3 awk
 	grep sed find xargs ps sysctl cmp xxd capsh strace tcpdump bpftool xdp-filter)
 BUILD=build
