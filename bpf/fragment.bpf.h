@@ -323,12 +323,9 @@ __attribute__((noinline)) int xp_part_admit(struct xp_ctx *ctx, __u32 lane)
 		cur->part.datagram = index;
 	if (d && d->state == XP_DATAGRAM_DEAD)
 		return d->reason;
-	if (fault) {
-		/* A damaged header may not be this datagram's at all. */
-		if (d && fault != XP_R_IP_CHECKSUM)
-			xp_datagram_give_up(lane, index, fault);
+	/* It alone (RFC 8200, 4.5): none of its bytes is used, and anybody may have sent it. */
+	if (fault)
 		return fault;
-	}
 	if (d && (p->at || d->flags & XP_DATAGRAM_FIRST))
 		return XP_R_OK;
 	match = xp_part_match(p);
@@ -571,33 +568,6 @@ static __always_inline void xp_part_place(struct xp_ctx *ctx, struct xp_cursor *
 }
 
 /* ---- the whole datagram ---- */
-
-/* Do its length and its checksum say so as well? XP_R_OK or a reason. */
-__attribute__((noinline)) int xp_datagram_check(__u32 index)
-{
-	struct xp_datagram *d = xp_datagram_at(index);
-	__u32 bytes, l4, words;
-	__u16 check, length;
-	__u64 pseudo;
-	__s64 sum;
-
-	if (!d)
-		return XP_R_COPY;
-	bytes = d->total - d->l4_at;
-	l4 = d->packet.l4 & 0x1ff;
-	words = (d->packet.data - d->packet.l4) & 0x3c;
-	length = xp_load16(&d->header[l4 + 4]);
-	check = xp_get16(&d->header[l4 + (d->packet.proto == IPPROTO_TCP ? 16 : 6)]);
-	if (d->packet.proto == IPPROTO_UDP && length != bytes)
-		return XP_R_L4_HEADER;
-	if (!(xp_config.knobs & XP_KNOB_CHECKSUM) || d->packet.no_checksum)
-		return XP_R_OK;
-	sum = bpf_csum_diff(NULL, 0, (void *)&d->header[l4], words, 0);
-	if (sum < 0)
-		return XP_R_CHECKSUM;
-	pseudo = xp_sum_pseudo(&d->packet, bytes);
-	return xp_sum_good(d->sum + (__u32)sum + pseudo, pseudo, check) ? XP_R_OK : XP_R_CHECKSUM;
-}
 
 /* The datagram becomes the packet in work of a lane, which may be another than its own. */
 static __always_inline void xp_datagram_enter(struct xp_cursor *cur, const struct xp_datagram *d,
@@ -845,13 +815,13 @@ __attribute__((noinline)) int xp_fragment(struct xp_ctx *ctx, __u32 lane)
 	if (d) {
 		take = d->flags & XP_DATAGRAM_TAKE;
 		if (!r && d->state == XP_DATAGRAM_OPEN && xp_datagram_whole(d)) {
-			r = xp_datagram_check(cur->part.datagram);
-			if (!r) {
+			cur->job.reason = xp_datagram_trim(d);
+			if (!cur->job.reason) {
 				xp_datagram_enter(cur, d, cur->part.datagram);
 				return -1;
 			}
-			xp_datagram_give_up(lane, cur->part.datagram, r);
-			cur->job.reason = r;
+			xp_datagram_give_up(lane, cur->part.datagram, cur->job.reason);
+			xp_datagram_free(lane, cur->part.datagram);
 		}
 	}
 	r = xp_verdict(lane, cur->job.opcode, cur->job.reason, 0, take);

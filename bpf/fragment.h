@@ -221,4 +221,20 @@ static __always_inline int xp_datagram_whole(const struct xp_datagram *d)
 	return d->total && d->units == (d->total + XP_UNIT - 1) / XP_UNIT;
 }
 
+/*
+ * A whole datagram ends where UDP says; what IP carries behind that is none of it, as in a packet
+ * that came in one piece (RFC 768). XP_R_OK, or UDP says more than has come.
+ */
+static __always_inline __u32 xp_datagram_trim(struct xp_datagram *d)
+{
+	__u32 length = xp_load16(&d->header[(d->packet.l4 & 0x1ff) + 4]);
+
+	if (d->packet.proto != IPPROTO_UDP)
+		return XP_R_OK;
+	if (length < sizeof(struct udphdr) || d->l4_at + length > d->total)
+		return XP_R_L4_HEADER;
+	d->total = d->l4_at + length;
+	return XP_R_OK;
+}
+
 #endif

@@ -301,9 +301,8 @@ static __always_inline int xp_long_place(struct xp_ctx *ctx, struct xp_cursor *c
 	const struct xp_packet *p = &cur->packet;
 	int reason, action;
 
-	/* The sum of a datagram in fragments is known when the last of them is placed. */
-	if (xp_config.knobs & XP_KNOB_CHECKSUM && !cur->whole) {
-		reason = xp_verify(ctx, p, lane);
+	if (xp_config.knobs & XP_KNOB_CHECKSUM) {
+		reason = cur->whole ? xp_verify_whole(cur->whole - 1) : xp_verify(ctx, p, lane);
 		if (reason) {
 			cur->job.reason = reason;
 			if (f)

@@ -272,6 +272,59 @@ __attribute__((noinline)) int xp_verify(struct xp_ctx *ctx, const struct xp_pack
 	return xp_fold(scratch->sum) == 0xffff ? XP_R_OK : XP_R_CHECKSUM;
 }
 
+/* Add what the n-th area of a datagram has of its payload to its sum. */
+static long xp_sum_area(__u32 n, __u32 *index)
+{
+	__u32 size = xp_area_bytes(), from = n * size, to = from + size;
+	struct xp_datagram *d = xp_datagram_at(*index);
+	int sum;
+
+	if (!d || from >= d->total)
+		return 1;
+	if (from < d->data_at)
+		from = d->data_at;
+	if (to > d->total)
+		to = d->total;
+	if (from >= to)
+		return 0;
+	n = d->slot[n & (XP_DATAGRAM_AREAS - 1)] - 1;
+	sum = xp_sum_placed((n << xp_config.area_shift) + (from & (size - 1)), to - from);
+	if (sum < 0)
+		return 1;
+	d->sum += sum;
+	return 0;
+}
+
+/*
+ * xp_verify() of a datagram that came in fragments, which were summed as they were placed (and
+ * their IP headers verified). What UDP does not count as its own is to be left out of the sum.
+ */
+__attribute__((noinline)) int xp_verify_whole(__u32 index)
+{
+	struct xp_datagram *d = xp_datagram_at(index);
+	__u32 l4, words;
+	__u16 check;
+	__u64 pseudo;
+	__s64 sum;
+
+	if (!d)
+		return XP_R_COPY;
+	if (d->packet.no_checksum)
+		return XP_R_OK;
+	if (d->high > d->total) {
+		d->sum = 0;
+		bpf_loop(XP_DATAGRAM_AREAS, xp_sum_area, &index, 0);
+	}
+	l4 = d->packet.l4 & 0x1ff;
+	words = (d->packet.data - d->packet.l4) & 0x3c;
+	check = xp_get16(&d->header[l4 + (d->packet.proto == IPPROTO_TCP ? 16 : 6)]);
+	sum = bpf_csum_diff(NULL, 0, (void *)&d->header[l4], words, 0);
+	if (sum < 0)
+		return XP_R_CHECKSUM;
+	pseudo = xp_sum_pseudo(&d->packet, d->total - d->l4_at);
+	return xp_sum_good(d->sum + (__u32)sum + pseudo, pseudo, check) ? XP_R_OK : XP_R_CHECKSUM;
+}
+
 /* ---- headers and whole packets ---- */
 
 /*

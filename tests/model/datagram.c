@@ -257,17 +257,13 @@ static void deliver(struct turn *t, struct model_datagram *g)
 	t->d.part = false;
 	t->reason = decode_together(frame, g->size, &t->d);
 	t->g = g;
-	if (!t->reason && t->m->config.knobs & XP_KNOB_CHECKSUM && t->d.damaged)
-		t->reason = XP_R_CHECKSUM;
-	if (!t->reason)
-		packet_together(t);
-	if (t->reason == XP_R_L4_HEADER || t->reason == XP_R_CHECKSUM) {
+	if (t->reason) {
 		hand_over(t, g, t->reason);
-		g->given_up = t->reason;
 	} else {
+		packet_together(t);
 		hand_over(t, g, g->overlaps ? XP_R_FRAG_OVERLAP : t->reason);
-		forget(t->m, g);
 	}
+	forget(t->m, g);
 }
 
 static void part(struct turn *t, struct model_datagram *g)
@@ -332,9 +328,7 @@ static struct model_datagram *admit(struct turn *t, struct model_datagram *g)
 		t->reason = g->given_up;
 	else if (t->m->config.knobs & XP_KNOB_CHECKSUM && t->d.ip_damaged)
 		t->reason = XP_R_IP_CHECKSUM;
-	else if (t->d.wrong && g)
-		give_up(t, g, t->d.wrong);
-	else if (t->d.wrong)
+	else if (t->d.wrong) /* RFC 8200, 4.5: "that fragment" is discarded */
 		t->reason = t->d.wrong;
 	else if (g && (t->d.at || g->first))
 		return g;

@@ -280,9 +280,12 @@ enum xp_reason decode_together(const uint8_t *frame, uint32_t size, struct decod
 	uint32_t length;
 
 	r.end = d->base + size;
-	length = r.end - d->l4;
-	if (!d->tcp && get16(&r, d->l4 + 4) != length)
-		return XP_R_L4_HEADER;
+	if (!d->tcp) {
+		length = get16(&r, d->l4 + 4);
+		if (length < 8 || d->l4 + length > r.end)
+			return XP_R_L4_HEADER;
+		r.end = d->l4 + length;
+	}
 	d->payload = r.end - d->headers;
 	d->damaged = !good(&r, d, d->tcp ? IPPROTO_TCP : IPPROTO_UDP, d->l4 + (d->tcp ? 16 : 6));
 	if (!d->tcp && !d->v6 && !get16(&r, d->l4 + 6))

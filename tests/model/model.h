@@ -53,7 +53,7 @@
  *     packets are whole if their flow is known, else foreign; they change nothing else.
  *  Fragments
  *   - A datagram is known by addresses, network, identification, and for IPv4 the protocol. A
- *     fragment that can not be (tiny, of no length, overlong) ends that which it is of.
+ *     fragment that can not be (tiny, of no length, overlong) is nobody's: it alone is discarded.
  *   - What was given up is remembered, and its fragments go the same way, ten times as long as an
  *     acknowledged hole is waited for; a datagram that was delivered is not.
  *   - Order of judgement: ring, age, given up before, IPv4 checksum, form, rule, repetition,
@@ -63,9 +63,11 @@
  *     its own. What its own rule forbids then has not been: overlaps drop the datagram.
  *   - For the areas that a fragment spans, held or not, the oldest datagrams go until they fit;
  *     with no older ones left it goes itself. What finds no area ends its datagram.
- *   - UDP says its length; that of its fragments together has to be the same.
+ *   - Where UDP says that it ends, it does, also if its fragments have more (which no checksum
+ *     covers); if they have less, or it does not hold its own header, the datagram is none. It is
+ *     dropped in its own lane and not remembered.
  *   - The last fragment is told in the lane of the datagram, the whole in that of its flow, and
- *     judged as any packet; but what is damaged ends in the former, and is no flow's.
+ *     judged as any packet, also if it is damaged.
  *   - A UDP datagram put together leaves the rest of the flow's area unused.
  *  RTP
  *   - Order of judgement: RTCP (from 4 bytes on), header, length of headers, room for one more

@@ -180,6 +180,7 @@ static size_t text_of_extras(const struct step *step, char *text, size_t size, s
 		{" first-extension %ld longer", p->extension},
 		{" atomic-fragment", p->pure_fragment},
 		{" vnet %ld", p->vnet},
+		{" UDP length %+ld", p->udp_more},
 		{" cut %ld", step->cut},
 		{" byte %ld changed", step->poke_bits ? step->poke : 0},
 		{" and the IP checksum with it", step->mend},

@@ -114,12 +114,15 @@ static bool simplify(struct step *step, unsigned which)
 		else if (!step->part) /* else its place in its datagram would be another */
 			p->len = p->len > 10 ? 10 : p->len;
 		break;
+	case 8:
+		p->udp_more = 0;
+		break;
 	default:
 		step->poke_bits = 0;
 	}
 	return memcmp(&old, p, sizeof(old)) || memcmp(&before, step, sizeof(before));
 }
-#define SIMPLIFICATIONS 9
+#define SIMPLIFICATIONS 10
 
 static void make_simple(struct shrinking *k)
 {

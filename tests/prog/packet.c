@@ -168,9 +168,19 @@ static uint32_t check_at(const struct frame *f)
 	return f->l4 + (l4_proto(f) == IPPROTO_UDP ? 6 : 16);
 }
 
+/* What the checksum covers: UDP may end before IP does. */
+static uint32_t l4_length(const struct frame *f)
+{
+	uint32_t length = f->headers - f->l4 + f->payload;
+
+	if (l4_proto(f) == IPPROTO_UDP && get16(f, f->l4 + 4) < length)
+		return get16(f, f->l4 + 4);
+	return length;
+}
+
 void frame_fix_l4(struct frame *f)
 {
-	uint32_t length = f->headers - f->l4 + f->payload, sum;
+	uint32_t length = l4_length(f), sum;
 
 	set16(f, check_at(f), 0);
 	sum = add_up(pseudo(f, l4_proto(f), length), f->bytes + f->l4, length);
@@ -229,7 +239,7 @@ static void l4(const struct packet *p, struct frame *f)
 	put16(f, p->reverse ? bob_port(p) : alice_port(p));
 	put16(f, p->reverse ? alice_port(p) : bob_port(p));
 	if (p->udp) {
-		put16(f, 8 + p->len);
+		put16(f, 8 + p->len + p->udp_more);
 		put16(f, 0);
 	} else {
 		tcp(p, f);
@@ -243,7 +253,7 @@ static void l4(const struct packet *p, struct frame *f)
 static void inject_fault(const struct packet *p, struct frame *f)
 {
 	uint32_t at = check_at(f);
-	uint32_t sum = pseudo(f, l4_proto(f), f->headers - f->l4 + f->payload);
+	uint32_t sum = pseudo(f, l4_proto(f), l4_length(f));
 
 	if (p->fault == FAULT_CHECKSUM)
 		set16(f, at, get16(f, at) ^ 0x0400);

@@ -76,6 +76,7 @@ struct packet {
 	uint16_t urgent;       /* urgent pointer */
 	uint8_t pure_fragment; /* IPv6: an atomic fragment header (RFC 6946) */
 	uint16_t extension;    /* IPv6: bytes more in the first extension header, multiple of 8 */
+	int16_t udp_more;      /* UDP says so many bytes more than IP has for it, or fewer */
 	enum fault fault;
 	enum wrap wrap;
 	uint32_t vnet; /* VLAN id (inner 12 bits of QINQ, 5 outer), VNI, key; 0: 7 */

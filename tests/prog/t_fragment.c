@@ -354,18 +354,199 @@ START_TEST(damage)
 }
 END_TEST
 
-/* UDP says another length than its fragments have together. */
-START_TEST(udp_length_disagrees)
-{
-	struct packet p = datagram(0, 3000);
+static uint32_t damaged_bytes; /* told as such, and whose they are */
+static uint32_t damaged_flow;
 
+static void look_for_damage(const struct xp_completion *c)
+{
+	if (c->reason != XP_R_CHECKSUM || c->opcode == XP_FRAGMENT)
+		return;
+	ck_assert_uint_eq(c->opcode, c->flow == XP_NONE ? XP_FOREIGN : XP_WHOLE);
+	ck_assert_uint_eq(c->flags & XP_FRAME, XP_FRAME);
+	damaged_bytes += c->data_len;
+	damaged_flow = c->flow;
+}
+
+/*
+ * A damaged datagram is a damaged packet, in one piece or in fragments: delivered whole, counted
+ * with its flow, which goes on; without a flow it sets up none. [R1 R3 R14]
+ */
+START_TEST(damage_as_in_one_piece)
+{
+	struct packet p = {.udp = _i & 1, .v6 = _i >> 1 & 1, .len = 3000, .fault = FAULT_CHECKSUM};
+	uint32_t first = p.udp ? 0 : 1000, i;
+
+	p.seq = first;
+	p.flags = p.udp ? 0 : ACK;
+	stand.each = look_for_damage;
+	for (i = 0; i < 4; i++) {
+		damaged_bytes = 0;
+		damaged_flow = 0;
+		if (i & 1)
+			feed_all(&p, 1480);
+		else
+			stand_feed(0, &p);
+		stand_drain(0);
+		packet_build(&p, &whole);
+		ck_assert_uint_eq(damaged_bytes,
+				  whole.headers + whole.payload + (i & 1) * 8 * p.v6);
+		ck_assert_int_eq(damaged_flow == XP_NONE, i < 2);
+		ck_assert_uint_eq(counted(XP_R_CHECKSUM), i + 1);
+		ck_assert_uint_eq(stand_flows(), i >= 2);
+		if (i >= 2) {
+			ck_assert_uint_eq(stand_flow(&p).bad_checksums, i - 1);
+			ck_assert_uint_eq(stand_flow(&p).whole, 0);
+		}
+		if (i != 1)
+			continue;
+		p.fault = FAULT_NONE;
+		feed_all(&p, 1480);
+		told(&p, 3000);
+		p.fault = FAULT_CHECKSUM;
+		p.seq += 3000;
+	}
+	p.fault = FAULT_NONE;
+	feed_all(&p, 1480);
+	told(&p, 6000);
+}
+END_TEST
+
+/*
+ * UDP ends before IP does: what is behind is none of it, and no checksum covers it, whether it came
+ * in one piece or in fragments; areas that have nothing else are given back. [R1 R14 R15]
+ */
+START_TEST(udp_ends_before_ip)
+{
+	static const int16_t less[] = {-1,  -8,	   -39,	  -40,	 -41,	-48,
+				       -49, -1000, -1520, -1521, -4097, -8999};
+	struct packet p = datagram(0, 9000);
+	uint32_t i;
+
+	p.v6 = _i & 1;
+	for (i = 0; i < 2 * sizeof(less) / sizeof(*less); i++) {
+		p.udp_more = less[i / 2];
+		p.fault = _i & 2 && !p.v6 ? FAULT_NO_CHECKSUM : FAULT_NONE;
+		if (i & 1)
+			feed_all(&p, 1480);
+		else
+			stand_feed(0, &p);
+		p.seq += p.len + p.udp_more;
+		told(&p, p.seq);
+		/* What it does not cover may be damaged, nothing else. */
+		begin(&p);
+		whole.bytes[whole.l4 + 8 + p.len - 1] ^= 1;
+		if (p.fault || p.udp_more < -1480)
+			continue;
+		whole.bytes[whole.l4 + 8] ^= 1;
+		feed_nth(6, 1480);
+		feed(0, 6 * 1480);
+	}
+	told(&p, p.seq);
+	ck_assert_uint_eq(counted(XP_R_L4_HEADER), 0);
+	ck_assert_uint_eq(stand_flow(&p).bytes, p.seq);
+	ck_assert_uint_eq(counted(XP_R_CHECKSUM), stand_flow(&p).bad_checksums);
+	p.udp_more = 0;
+	feed_all(&p, 1480);
+	told(&p, p.seq + 9000);
+}
+END_TEST
+
+/* Not even a byte of its own: no data, as in one piece. */
+START_TEST(udp_of_no_length)
+{
+	struct packet p = datagram(0, 3000), empty = datagram(3000, 3000);
+
+	feed_all(&p, 1480);
+	told(&p, 3000);
+	empty.udp_more = -3000;
+	stand_feed(0, &empty);
+	feed_all(&empty, 1480);
+	told(&p, 3000);
+	ck_assert_uint_eq(counted_op(XP_NODATA), 1);
+	ck_assert_uint_eq(stand_flow(&p).packets, 3);
+	p.seq = 3000;
+	feed_all(&p, 1480);
+	told(&p, 6000);
+}
+END_TEST
+
+/*
+ * UDP says more than IP has, or less than its own header: no datagram, in one piece or in
+ * fragments, and of no flow. Nothing of it is remembered.
+ */
+START_TEST(udp_ends_behind_ip)
+{
+	static const int16_t more[] = {1, 8, 3000, 32000, -3001, -3008};
+	struct packet p = datagram(0, 3000);
+	uint32_t i;
+
+	p.v6 = _i;
+	feed_all(&p, 1480);
+	told(&p, 3000);
+	p.seq = 3000;
+	for (i = 0; i < sizeof(more) / sizeof(*more); i++) {
+		p.udp_more = more[i];
+		stand_feed(0, &p);
+		feed_all(&p, 1480);
+		told(&p, 3000);
+		ck_assert_uint_eq(counted(XP_R_L4_HEADER), 2 * i + 2);
+	}
+	ck_assert_uint_eq(stand_flow(&p).packets, 1);
+	p.udp_more = 0;
+	id--;
+	feed_all(&p, 1480);
+	told(&p, 6000);
+}
+END_TEST
+
+/* One header of an atomic fragment, and it is none, whatever else has its number (RFC 6946). */
+START_TEST(atomic_fragments)
+{
+	struct packet p = datagram(0, 3000), atomic = datagram(0, 500);
+
+	p.v6 = atomic.v6 = 1;
+	atomic.pure_fragment = 1;
 	begin(&p);
-	whole.bytes[whole.l4 + 5] ^= 8;
+	id = 0xabcd;
+	feed_nth(0, 1448);
+	feed_nth(2, 1448);
+	stand_feed(0, &atomic);
+	told(&p, 500);
+	p.seq = 500; /* the bytes that are to come in the end */
+	begin(&p);
+	id = 0xabce;
+	feed_nth(0, 1448);
+	feed_nth(2, 1448);
+	atomic.seq = 3500;
+	id = 0xabce;
+	feed_nth(1, 1448);
+	told(&p, 3500);
+	stand_feed(0, &atomic);
+	told(&p, 4000);
+	ck_assert_uint_eq(counted_op(XP_FRAGMENT), 5);
+	ck_assert_uint_eq(counted(XP_R_FRAG_OVERLAP), 0);
+}
+END_TEST
+
+/* So with a packet over IPv4 that is not cut. */
+START_TEST(same_number_in_one_piece)
+{
+	struct packet p = datagram(500, 3000), other = datagram(0, 500);
+
+	stand_of(&other); /* the flow begins with it */
+	begin(&p);
+	id = 0x1234;
 	feed_nth(0, 1480);
-	feed_nth(1, 1480);
 	feed_nth(2, 1480);
-	told(&p, 0);
-	ck_assert_uint_eq(counted(XP_R_L4_HEADER), 1);
+	stand_of(&other);
+	packet_build(&other, &part);
+	part.bytes[part.l3 + 4] = id >> 8;
+	part.bytes[part.l3 + 5] = id;
+	frame_fix_ip(&part);
+	stand_feed_frame(0, part.bytes, part.len);
+	told(&p, 500);
+	feed_nth(1, 1480);
+	told(&p, 3500);
 }
 END_TEST
 
@@ -387,6 +568,24 @@ START_TEST(exact_repeats)
 	told(&p, 5000);
 	ck_assert_uint_eq(counted_op(XP_REPEAT), 6);
 	ck_assert_uint_eq(counted(XP_R_FRAG_OVERLAP), 0);
+}
+END_TEST
+
+/* What comes again when all is delivered begins a datagram that never ends. */
+START_TEST(repeats_of_what_is_delivered)
+{
+	struct packet p = datagram(0, 5000);
+	uint32_t i;
+
+	p.v6 = _i;
+	feed_all(&p, 1480);
+	told(&p, 5000);
+	for (i = 0; i < 3; i++)
+		feed_nth(i, 1480);
+	told(&p, 5000);
+	p.seq = 5000;
+	feed_all(&p, 1480);
+	told(&p, 10000);
 }
 END_TEST
 
@@ -498,6 +697,48 @@ START_TEST(disputes_drop_under_any_rule)
 }
 END_TEST
 
+/*
+ * Two ends, data behind the end, an end before data: one of them is a lie, and nobody knows which.
+ * The datagram is dropped, as Linux does, also where first bytes win. [R14]
+ */
+START_TEST(ends_that_contradict)
+{
+	static const struct {
+		uint32_t at, bytes;
+		int more;
+	} parts[][3] = {
+		{{0, 1480, 1}, {2960, 48, 0}, {2960, 40, 0}},	  /* an earlier end */
+		{{0, 1480, 1}, {2960, 40, 0}, {2960, 48, 0}},	  /* a later one */
+		{{1480, 1480, 0}, {2960, 48, 0}, {0, 1480, 1}},	  /* another one behind it */
+		{{1480, 1480, 0}, {2960, 48, 1}, {0, 1480, 1}},	  /* data behind it */
+		{{0, 1480, 1}, {2960, 48, 1}, {1480, 1480, 0}},	  /* an end before data */
+		{{2960, 48, 1}, {1480, 1000, 0}, {0, 1480, 1}},	  /* also if the first comes last */
+		{{1480, 1480, 0}, {1480, 1480, 1}, {0, 1480, 1}}, /* an end that is none */
+	};
+	struct packet p = datagram(0, 3000);
+	uint32_t i, k;
+
+	p.v6 = _i & 1;
+	open_with(stand_opts(), _i & 2 ? "tap stream overlap first any" : "tap stream any");
+	for (i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		begin(&p);
+		for (k = 0; k < 3; k++) {
+			packet_cut(&whole, parts[i][k].at, parts[i][k].bytes, parts[i][k].more, id,
+				   &part);
+			stand_feed_frame(0, part.bytes, part.len);
+		}
+		ck_assert_msg(counted(XP_R_FRAG_OVERLAP), "row %u", i);
+		/* All that comes later goes the same way. */
+		for (k = 0; k < 3; k++)
+			feed_nth(k, 1480);
+		told(&p, 0);
+		ck_assert_uint_ge(counted(XP_R_FRAG_OVERLAP), 4 * i + 4);
+	}
+	feed_all(&p, 1480);
+	told(&p, 3000);
+}
+END_TEST
+
 /* The rule is known with the first fragment. If it allows no overlaps, none are delivered. */
 START_TEST(overlap_before_its_rule_is_known)
 {
@@ -527,6 +768,70 @@ END_TEST
 
 /* ---- what is malformed ---- */
 
+/* A fragment whose header says something else of its place than is true. */
+static void feed_lie(uint32_t at, uint32_t bytes, int more, uint32_t says)
+{
+	uint32_t field = whole.bytes[whole.l3] >> 4 == 6 ? says | !!more : says / 8 | !!more << 13;
+	uint32_t where;
+
+	packet_cut(&whole, at, bytes, more, id, &part);
+	where = part.bytes[part.l3] >> 4 == 6 ? part.l4 - 6 : part.l3 + 6;
+	part.bytes[where] = field >> 8;
+	part.bytes[where + 1] = field;
+	frame_fix_ip(&part);
+	stand_feed_frame(0, part.bytes, part.len);
+}
+
+/*
+ * What can be no fragment is nobody's: it is dropped by name and the datagram whose number it has
+ * goes on (RFC 8200, 4.5), before its first fragment has come, in the middle, and at its end.
+ */
+START_TEST(invalid_fragments_alone)
+{
+	static const struct {
+		uint32_t at, bytes, more, says;
+		enum xp_reason reason;
+	} bad[] = {
+		{1480, 1479, 1, 1480, XP_R_FRAG_LENGTH}, /* no multiple of 8 */
+		{1480, 1, 1, 1480, XP_R_FRAG_LENGTH},
+		{1480, 0, 1, 1480, XP_R_FRAG_LENGTH}, /* nothing */
+		{3020, 0, 0, 3024, XP_R_FRAG_LENGTH},
+		{0, 1476, 1, 0, XP_R_FRAG_LENGTH},	    /* a first one */
+		{1480, 768, 0, 65520, XP_R_FRAG_OVERLONG},  /* an end beyond all datagrams */
+		{1480, 1480, 1, 65528, XP_R_FRAG_OVERLONG}, /* not even an end */
+		{0, 16, 1, 0, XP_R_FRAG_TINY},		    /* a part of the header (RFC 1858) */
+	};
+	const uint32_t rows = sizeof(bad) / sizeof(*bad);
+	struct packet p = {.flags = ACK, .seq = 1000, .len = 3000};
+	uint32_t i, k, when;
+
+	p.v6 = _i & 1;
+	p.udp = _i >> 1 & 1;
+	if (p.udp)
+		p = (struct packet){.udp = 1, .len = 3012, .v6 = p.v6};
+	for (when = 0; when < 4; when++) {
+		for (i = 0; i < (p.udp ? rows - 1 : rows); i++) {
+			begin(&p);
+			for (k = 0; k < 4; k++) {
+				uint64_t before = counted(bad[i].reason);
+
+				if (k == when) {
+					feed_lie(bad[i].at, bad[i].bytes, bad[i].more, bad[i].says);
+					ck_assert_uint_eq(counted(bad[i].reason), before + 1);
+				}
+				if (k < 3)
+					feed_nth((k + 1) % 3, 1480);
+			}
+			p.seq += p.len;
+			told(&p, p.udp ? p.seq : p.seq - 1000);
+		}
+	}
+	ck_assert_uint_eq(counted(XP_R_FRAG_OVERLAP), 0);
+	stand_audit();
+}
+END_TEST
+
+/* As long as a datagram may be, and beyond. */
 START_TEST(ping_of_death)
 {
 	struct packet p = datagram(0, 60000);
@@ -535,31 +840,43 @@ START_TEST(ping_of_death)
 	begin(&p);
 	for (i = 0; i < 40; i++)
 		feed_nth(i, 1480);
-	packet_cut(&whole, 59200, 768, 0, id, &part);
-	part.bytes[part.l3 + 6] = 65520 / 8 >> 8;
-	part.bytes[part.l3 + 7] = (uint8_t)(65520 / 8);
-	frame_fix_ip(&part);
-	stand_feed_frame(0, part.bytes, part.len);
+	feed_lie(59200, 768, 0, 65520);
 	told(&p, 0);
 	ck_assert_uint_eq(counted(XP_R_FRAG_OVERLONG), 1);
-	stand_audit();
+	feed_nth(40, 1480);
+	told(&p, 60000);
 }
 END_TEST
 
-START_TEST(tiny_and_empty)
+/* All of a TCP header is in the first fragment, or there is none. */
+START_TEST(tiny)
 {
 	struct packet tcp = {.flags = ACK, .seq = 1000, .len = 1000, .tcp_options = 12};
+	uint32_t at;
 
-	begin(&tcp);
-	feed(0, 24);
-	ck_assert_uint_eq(counted(XP_R_FRAG_TINY), 1);
-	begin(&tcp);
-	feed(0, 1000 - 4);
-	packet_cut(&whole, 1000, 0, 0, id, &part);
-	stand_feed_frame(0, part.bytes, part.len);
-	ck_assert_uint_eq(counted(XP_R_FRAG_LENGTH), 2);
+	tcp.v6 = _i;
+	for (at = 8; at < 32; at += 8) {
+		begin(&tcp);
+		feed(0, at);
+		feed(at, total() - at);
+	}
+	ck_assert_uint_eq(counted(XP_R_FRAG_TINY), 3);
 	stand_drain(0);
 	ck_assert_uint_eq(stand_flows(), 0);
+	/* Nor may another fragment begin within it, whichever comes first (RFC 1858, RFC 3128). */
+	begin(&tcp);
+	feed(0, 40);
+	feed(8, total() - 8);
+	begin(&tcp);
+	feed(8, total() - 8);
+	feed(0, 40);
+	stand_drain(0);
+	ck_assert_uint_eq(stand_flows(), 0);
+	ck_assert_uint_eq(counted(XP_R_FRAG_OVERLAP), 2);
+	begin(&tcp);
+	feed(0, 32);
+	feed(32, total() - 32);
+	told(&tcp, 1000);
 }
 END_TEST
 
@@ -901,6 +1218,98 @@ START_TEST(across_lanes)
 }
 END_TEST
 
+/*
+ * Each way in which two fragments and their flow can meet in three lanes: the datagram's home is
+ * that of the fragment that came first, it is told in that of its flow, and it is one. [R14 R17]
+ */
+START_TEST(lanes_that_meet)
+{
+	struct xdplace_opts opts = stand_opts();
+	struct packet p = datagram(0, 2000);
+	uint32_t way, at[3], i;
+
+	opts.lanes = 3;
+	open_with(opts, "tap any");
+	for (way = 0; way < 2 * 27; way++) {
+		uint32_t home = way % 3, lane[2] = {way / 3 % 3, way / 9 % 3}, last = way / 27;
+
+		p.port = 1 + way;
+		p.udp = _i;
+		p.flags = p.udp ? 0 : ACK;
+		p.seq = p.udp ? 0 : 1000;
+		stand_feed(home, &p);
+		drain_lanes();
+		p.seq += 2000;
+		begin(&p);
+		for (i = 0; i < 3; i++)
+			at[i] = stand.ctx->lanes[i].produced;
+		/* The first one first, or the last one. */
+		feed_on(lane[0], last ? 1000 : 0, last ? total() - 1000 : 1000);
+		for (i = 0; i < 3; i++)
+			ck_assert_uint_eq(stand.ctx->lanes[i].produced - at[i], i == lane[0]);
+		feed_on(lane[1], last ? 0 : 1000, last ? 1000 : total() - 1000);
+		/* The other one, there; the whole, with an area that is left over, at the flow's.
+		 */
+		for (i = 0; i < 3; i++)
+			ck_assert_msg(stand.ctx->lanes[i].produced - at[i] ==
+					      (i == lane[0] ? 2u : 0u) + (i == home ? 2u : 0u),
+				      "flow in %u, fragments in %u and %u: %u completions in %u",
+				      home, lane[0], lane[1], stand.ctx->lanes[i].produced - at[i],
+				      i);
+		drain_lanes();
+		ck_assert_uint_eq(stand_stream(&p)->next, 4000);
+		ck_assert_uint_eq(stand_flow(&p).lane, home);
+	}
+	ck_assert_uint_eq(counted(XP_R_LANE_BUSY), 0);
+	ck_assert_uint_eq(counted_op(XP_FRAGMENT), 2 * way);
+	/* A datagram of no flow yet: that of the lane in which it came together. */
+	for (way = 0; way < 9; way++) {
+		p.port = 100 + way;
+		p.seq = p.udp ? 0 : 1000;
+		begin(&p);
+		feed_on(way % 3, 0, 1000);
+		feed_on(way / 3, 1000, total() - 1000);
+		drain_lanes();
+		ck_assert_uint_eq(stand_stream(&p)->next, 2000);
+		ck_assert_uint_eq(stand_flow(&p).lane, way % 3);
+	}
+	stand_audit();
+}
+END_TEST
+
+/* What is damaged, or lies about its length, also where its flow is elsewhere. */
+START_TEST(damage_in_another_lane)
+{
+	struct xdplace_opts opts = stand_opts();
+	struct packet p = datagram(0, 2000);
+	uint32_t way;
+
+	opts.lanes = 3;
+	open_with(opts, "tap any");
+	stand_feed(2, &p);
+	drain_lanes();
+	p.seq = 2000;
+	for (way = 0; way < 9; way++) {
+		p.fault = FAULT_CHECKSUM;
+		begin(&p);
+		feed_on(way % 3, 1000, total() - 1000);
+		feed_on(way / 3, 0, 1000);
+		p.fault = FAULT_NONE;
+		p.udp_more = 8;
+		begin(&p);
+		feed_on(way % 3, 1000, total() - 1000);
+		feed_on(way / 3, 0, 1000);
+		p.udp_more = 0;
+	}
+	drain_lanes();
+	ck_assert_uint_eq(stand_stream(&p)->next, 2000);
+	ck_assert_uint_eq(stand_flow(&p).bad_checksums, 9);
+	ck_assert_uint_eq(counted(XP_R_CHECKSUM), 9);
+	ck_assert_uint_eq(counted(XP_R_L4_HEADER), 9);
+	stand_audit();
+}
+END_TEST
+
 #define ROUNDS 20
 #define DATAGRAMS 16 /* of a round; the ring has room for what they cause */
 #define SEGMENT 4000
@@ -1076,11 +1485,18 @@ Suite *suite_fragment(void)
 	tcase_add_loop_test(tc, fragmented_tunnels_pass, 0, 8);
 	tcase_add_test(tc, options_and_no_checksum);
 	tcase_add_test(tc, damage);
-	tcase_add_test(tc, udp_length_disagrees);
+	tcase_add_loop_test(tc, damage_as_in_one_piece, 0, 4);
+	tcase_add_loop_test(tc, udp_ends_before_ip, 0, 4);
+	tcase_add_test(tc, udp_of_no_length);
+	tcase_add_loop_test(tc, udp_ends_behind_ip, 0, 2);
+	tcase_add_test(tc, atomic_fragments);
+	tcase_add_test(tc, same_number_in_one_piece);
 	tcase_add_test(tc, exact_repeats);
 	tcase_add_loop_test(tc, overlap_drops, 0, 2);
+	tcase_add_loop_test(tc, repeats_of_what_is_delivered, 0, 2);
+	tcase_add_loop_test(tc, invalid_fragments_alone, 0, 4);
 	tcase_add_test(tc, ping_of_death);
-	tcase_add_test(tc, tiny_and_empty);
+	tcase_add_loop_test(tc, tiny, 0, 2);
 	tcase_add_test(tc, many_fragments_cost_the_same);
 	tcase_add_loop_test(tc, tcp_segments, 0, 2);
 	tcase_add_test(tc, tcp_odd_segments);
@@ -1093,6 +1509,7 @@ Suite *suite_fragment(void)
 	tcase_add_test(own, overlap_first_wins);
 	tcase_add_test(own, overlap_is_marked);
 	tcase_add_test(own, disputes_drop_under_any_rule);
+	tcase_add_loop_test(own, ends_that_contradict, 0, 4);
 	tcase_add_test(own, overlap_before_its_rule_is_known);
 	tcase_add_test(own, never_completed);
 	tcase_add_loop_test(own, flood, 0, 2);
@@ -1103,6 +1520,8 @@ Suite *suite_fragment(void)
 	tcase_add_test(own, whole_rule);
 	tcase_add_test(own, own_area);
 	tcase_add_test(own, across_lanes);
+	tcase_add_loop_test(own, lanes_that_meet, 0, 2);
+	tcase_add_test(own, damage_in_another_lane);
 	tcase_add_test(own, two_cpus_meet_on_one_datagram);
 	tcase_add_loop_test(own, hostile_fragments, 0, 8);
 	suite_add_tcase(suite, own);
