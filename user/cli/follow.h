@@ -111,6 +111,7 @@ struct follow_worker {
 	struct follow_list open; /* least recently written first */
 	uint32_t open_count;
 	uint32_t open_limit;
+	bool damaged; /* the packet that more is told of, and it is counted as such */
 	struct follow_queue touched; /* streams this batch has something for, in order */
 	uint32_t piece_count;
 	struct follow_piece pieces[2 * FOLLOW_BATCH];

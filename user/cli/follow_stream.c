@@ -197,18 +197,29 @@ static void take_gap(struct follow_worker *worker, struct follow_stream *stream,
 	stream->next += c->gap;
 }
 
+/* What counts once for a packet, which may be told in pieces. */
+static void count_packet(struct follow_worker *worker, struct follow_stream *stream,
+			 const struct xp_completion *c)
+{
+	if (stream && c->reason == XP_R_CHECKSUM && !worker->damaged) {
+		stream->bad_checksums++;
+		worker->damaged = true;
+	}
+	if (c->flags & XP_MORE)
+		return;
+	count(&worker->packets, 1);
+	worker->damaged = false;
+}
+
 static void take(struct follow_worker *worker, const struct xp_completion *c)
 {
 	struct follow_stream *stream = stream_of(worker, c);
 
-	if (!(c->flags & XP_MORE))
-		count(&worker->packets, 1);
+	count_packet(worker, stream, c);
 	if (!stream)
 		return;
 	if (c->opcode == XP_REPEAT)
 		stream->repeats++;
-	if (c->reason == XP_R_CHECKSUM)
-		stream->bad_checksums++;
 	if (c->reason == XP_R_LATE)
 		stream->late++;
 	if (c->flags & XP_GAP)
