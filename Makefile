@@ -60,7 +60,7 @@ LIBFUZZER := $(wildcard $(shell $(CLANG) -print-runtime-dir 2>/dev/null)/libclan
 BENCH_BPF := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 # Peers are compared with where their libraries are; the report says so of the others.
-PEERS := $(if $(wildcard /usr/include/nids.h),$(BUILD)/bench/peer-libnids) \
+PEERS := $(BUILD)/bench/peer-ring.so $(if $(wildcard /usr/include/nids.h),$(BUILD)/bench/peer-libnids) \
 	$(if $(shell $(PKG_CONFIG) --exists libdpdk && echo yes),$(addprefix $(BUILD)/bench/,peer-dpdk peer-dpdk-tx))
 
 # So with liburing, which is one in the benchmark's own process.
@@ -141,6 +141,9 @@ $(BUILD)/bench/bench: $(BENCH_SRC) $(wildcard tests/bench/*.h) $(BENCH_BPF) $(ST
 $(BUILD)/bench/peer-libnids: tests/bench/peers/nids.c tests/bench/peers/peer.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< -o $@ -lnids -lpcap
+$(BUILD)/bench/peer-ring.so: tests/bench/peers/ring.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIC -shared $< -o $@ -lpcap
 # DPDK's headers are the system's: their warnings are not ours.
 $(BUILD)/bench/peer-dpdk: tests/bench/peers/dpdk.c tests/bench/peers/peer.h
 $(BUILD)/bench/peer-dpdk-tx: tests/bench/peers/dpdk_tx.c tests/bench/tx_shared.h

@@ -31,17 +31,27 @@ int bench_pin_cpu(int cpu);			    /* this thread, 0 or -errno */
 void bench_real_time(void);	  /* this thread before all others of its CPU, if allowed */
 uint64_t bench_memory_free(void); /* bytes that can be had without swapping */
 
+/* ---- memory.c ---- */
+
+/* Bytes of a process and of its BPF maps; 0: this one. */
+uint64_t bench_memory_of(pid_t pid);
+uint64_t bench_memory_sockets(void); /* of all sockets of the machine; 0: the kernel does not say */
+
 /* ---- report.c ---- */
 
 struct bench_series {
-	double sample[BENCH_ROUNDS_MAX];
+	double sample[BENCH_ROUNDS_MAX]; /* of each round; NAN: it failed in this one */
 	size_t count;
 };
 void bench_sample(struct bench_series *series, double value);
-/* An empty series is reported as not measured. Names must be literals: they are kept. */
+/* Samples up to this round: what is missing has failed. */
+void bench_fill_up(struct bench_series *series, size_t rounds);
+/* The series without what failed. */
+struct bench_series bench_measured(const struct bench_series *series);
+/* A series without any value is reported as not measured. Names must be literals: they are kept. */
 void bench_report(const char *name, const char *system, const char *metric, const char *unit,
-		  struct bench_series *series);
-/* Why the series that was reported last is empty. */
+		  const struct bench_series *series);
+/* Why the series that was reported last is empty, or lacks some. */
 void bench_report_why(const char *why);
 /* A line for the foot of the table; each text once. */
 void bench_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

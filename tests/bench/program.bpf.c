@@ -124,6 +124,18 @@ int copy_floor(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
+/* A tap that does nothing but its copy. */
+SEC("xdp.frags")
+int copy_pass(struct xdp_md *ctx)
+{
+	void *to = place_next(&bench_copy);
+	__u64 len = payload_length(ctx);
+
+	if (to && len)
+		bpf_xdp_load_bytes(ctx, BENCH_HEADERS, to, len);
+	return XDP_PASS;
+}
+
 SEC("xdp.frags")
 int copy_csum_floor(struct xdp_md *ctx)
 {

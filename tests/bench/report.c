@@ -2,9 +2,9 @@
 /*
  * report.c - results in the order in which they were measured, as a table and as JSON.
  *
- * In: series of samples. Out: median, least and greatest of each, and beside it the ratio that
- * the project wants to reach, where there is one. A target that is missed is said, not punished:
- * a measurement is not a test.
+ * In: series of samples. Out: median, least and greatest of each, all samples in the order of the
+ * rounds, and beside it the ratio that the project wants to reach, where there is one. A target
+ * that is missed is said, not punished: a measurement is not a test.
  */
 #include <errno.h>
 #include <math.h>
@@ -31,7 +31,9 @@ struct result {
 	double value;
 	double min;
 	double max;
-	char why[200]; /* it was not measured */
+	struct bench_series series;
+	size_t trials; /* of these that gave a value */
+	char why[200]; /* it was not measured, or not in every round */
 };
 
 /* What to reach, as a multiple of another system's value, in the same case unless it is named. */
@@ -86,20 +88,45 @@ void bench_sample(struct bench_series *series, double value)
 		series->sample[series->count++] = value;
 }
 
+void bench_fill_up(struct bench_series *series, size_t rounds)
+{
+	while (series->count < rounds && series->count < BENCH_ROUNDS_MAX)
+		bench_sample(series, NAN);
+}
+
+struct bench_series bench_measured(const struct bench_series *series)
+{
+	struct bench_series measured = {.count = 0};
+	size_t i;
+
+	for (i = 0; i < series->count; i++)
+		if (!isnan(series->sample[i]))
+			bench_sample(&measured, series->sample[i]);
+	return measured;
+}
+
 void bench_report(const char *name, const char *system, const char *metric, const char *unit,
-		  struct bench_series *series)
+		  const struct bench_series *series)
 {
 	struct result *result = &results[result_count];
+	struct bench_series measured = bench_measured(series);
 
 	if (result_count == MAX_RESULTS)
 		return;
 	result_count++;
-	*result = (struct result){name, system, metric, unit, NAN, NAN, NAN, ""};
-	if (!series->count)
+	*result = (struct result){.name = name,
+				  .system = system,
+				  .metric = metric,
+				  .unit = unit,
+				  .value = bench_median(measured.sample, measured.count),
+				  .min = NAN,
+				  .max = NAN,
+				  .series = *series,
+				  .trials = measured.count};
+	if (!measured.count)
 		return;
-	result->value = bench_median(series->sample, series->count);
-	result->min = series->sample[0];
-	result->max = series->sample[series->count - 1];
+	result->min = measured.sample[0];
+	result->max = measured.sample[measured.count - 1];
 }
 
 void bench_report_why(const char *why)
@@ -230,6 +257,16 @@ static struct json_object *number(double value)
 	return json_object_new_double_s(value, text);
 }
 
+static struct json_object *samples(const struct bench_series *series)
+{
+	struct json_object *list = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < series->count; i++)
+		json_object_array_add(list, number(series->sample[i]));
+	return list;
+}
+
 static struct json_object *result_json(const struct result *result)
 {
 	struct json_object *object = json_object_new_object();
@@ -241,7 +278,9 @@ static struct json_object *result_json(const struct result *result)
 	json_object_object_add(object, "value", number(result->value));
 	json_object_object_add(object, "min", number(result->min));
 	json_object_object_add(object, "max", number(result->max));
-	if (isnan(result->value))
+	json_object_object_add(object, "trials", json_object_new_int(result->trials));
+	json_object_object_add(object, "samples", samples(&result->series));
+	if (*result->why || isnan(result->value))
 		json_object_object_add(object, "error", json_object_new_string(result->why));
 	return object;
 }

@@ -9,22 +9,23 @@
  *                      for all; and without what the same traffic takes if it is thrown away by an
  *                      XDP program, which is the generator and the driver (net_s_per_gb)
  *   rx-reorder-*       both, with packets that come late
- *   rx-flows-*         net_ns_per_packet at one rate, flows in turn; mib: memory for all of it
+ *   rx-flows-*         net_ns_per_packet at one rate, flows in turn; mib: memory that the system
+ *                      holds once they are all open
+ * and where a packet's time goes, at the same rate: cpu0_ns_per_packet in the context in which it
+ * comes in, generator and driver included, cpu1_ns_per_packet in the consumer.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "rx.h"
 
-#define ROUNDS_MAX 5u
-#define CPU_SECONDS 0.7
 #define BUSY_LOAD 0.1	      /* processors */
-#define FLOWS_PACKETS 100000u /* at least, and one for each flow, after its first */
-#define FLOWS_TRIES 2u
+#define FLOWS_PACKETS 100000u /* each of another flow, after the first of each */
 
-enum metric { GBIT, CPU, NET, NS, MIB, METRICS };
+enum metric { GBIT, CPU, NET, NS, MIB, CPU0, CPU1, METRICS };
 
 struct metric_name {
 	const char *name;
@@ -37,6 +38,8 @@ static const struct metric_name metrics[METRICS] = {
 	[NET] = {"net_s_per_gb", "s/GB"},
 	[NS] = {"net_ns_per_packet", "ns"},
 	[MIB] = {"mib", "MiB"},
+	[CPU0] = {"cpu0_ns_per_packet", "ns"},
+	[CPU1] = {"cpu1_ns_per_packet", "ns"},
 };
 
 enum { SEARCH = 1, COST = 2, FLOWS = 4 };
@@ -46,14 +49,18 @@ struct rx_case {
 	struct rx_traffic traffic;
 	unsigned int rounds;
 	double rate;	      /* packets a second, where it is the same for all */
-	bool nocsum;	      /* also those that verify no checksums */
 	bool peers;	      /* other people's programs as well */
 	unsigned int measure; /* SEARCH ... */
 };
 
 #define CPU_RATE 180000.0 /* 2 Gbit/s */
 #define FAST_CPU_RATE 1000000.0
+#define CPU_SECONDS 0.7
+#define CPU_PACKETS 250000u /* at least: the machine counts in hundredths of a second */
 #define FLOWS_RATE 100000.0
+#define FLOWS_WARM_RATE 250000.0
+#define FLOWS_TRIES 3u
+#define FLOWS_PATIENCE 8.0 /* seconds for the first packets of all */
 
 #define TCP(flows, train)                                                                          \
 	{                                                                                          \
@@ -69,25 +76,29 @@ struct rx_case {
 	}
 
 static const struct rx_case cases[] = {
-	{"veth-tcp1400", TCP(16, 16), 5, 0, true, false, SEARCH},
-	{"rx-rate-tcp1400-1flow", TCP(1, 16), 5, 0, true, true, SEARCH},
-	{"rx-rate-tcp1400-1000flows", TCP(1000, 16), 3, 0, true, true, SEARCH},
-	{"rx-rate-udp64", UDP(64), 3, 0, false, true, SEARCH},
-	{"rx-rate-udp512", UDP(512), 3, 0, false, true, SEARCH},
-	{"rx-rate-udp1400", UDP(1400), 3, 0, false, true, SEARCH},
-	{"rx-cpu-tcp1400-2gbit", TCP(16, 16), 3, CPU_RATE, true, true, COST},
-	{"rx-cpu-tcp1400-11gbit", TCP(16, 16), 3, FAST_CPU_RATE, true, true, COST},
-	{"rx-reorder-0pct", TCP(16, 100), 2, FAST_CPU_RATE, false, true, SEARCH | COST},
-	{"rx-reorder-1pct", TCP_LATE(100), 2, FAST_CPU_RATE, false, true, SEARCH | COST},
-	{"rx-reorder-5pct", TCP_LATE(20), 2, FAST_CPU_RATE, false, true, SEARCH | COST},
-	{"rx-flows-1000", TCP(1000, 1), 2, FLOWS_RATE, false, true, FLOWS},
-	{"rx-flows-10000", TCP(10000, 1), 2, FLOWS_RATE, false, true, FLOWS},
-	{"rx-flows-100000", TCP(100000, 1), 1, FLOWS_RATE, false, true, FLOWS},
-	{"rx-flows-1000000", TCP(1000000, 1), 1, FLOWS_RATE, false, true, FLOWS},
+	{"veth-tcp1400", TCP(16, 16), 5, 0, false, SEARCH},
+	{"rx-rate-tcp1400-1flow", TCP(1, 16), 5, 0, true, SEARCH},
+	{"rx-rate-tcp1400-1000flows", TCP(1000, 16), 5, 0, true, SEARCH},
+	{"rx-rate-udp64", UDP(64), 3, 0, true, SEARCH},
+	{"rx-rate-udp512", UDP(512), 3, 0, true, SEARCH},
+	{"rx-rate-udp1400", UDP(1400), 3, 0, true, SEARCH},
+	{"rx-cpu-tcp1400-2gbit", TCP(16, 16), 3, CPU_RATE, true, COST},
+	{"rx-cpu-tcp1400-11gbit", TCP(16, 16), 3, FAST_CPU_RATE, true, COST},
+	{"rx-reorder-0pct", TCP(16, 100), 3, FAST_CPU_RATE, true, SEARCH | COST},
+	{"rx-reorder-1pct", TCP_LATE(100), 3, FAST_CPU_RATE, true, SEARCH | COST},
+	{"rx-reorder-5pct", TCP_LATE(20), 3, FAST_CPU_RATE, true, SEARCH | COST},
+	{"rx-flows-1000", TCP(1000, 1), 3, FLOWS_RATE, true, FLOWS},
+	{"rx-flows-10000", TCP(10000, 1), 3, FLOWS_RATE, true, FLOWS},
+	{"rx-flows-100000", TCP(100000, 1), 3, FLOWS_RATE, true, FLOWS},
+	{"rx-flows-1000000", TCP(1000000, 1), 3, FLOWS_RATE, true, FLOWS},
 };
 
 static struct bench_series series[METRICS][RX_SYSTEMS_MAX];
 static double hints[RX_SYSTEMS_MAX];
+static char excuses[RX_SYSTEMS_MAX][sizeof(rx_systems->why)]; /* of the last round that failed */
+/* Flows that were too many for it, and why: there is no use in trying more. */
+static uint32_t too_many[RX_SYSTEMS_MAX];
+static char too_many_why[RX_SYSTEMS_MAX][sizeof(rx_systems->why)];
 static double
 	idle_load; /* seconds of CPU that this machine takes in a second for nothing of ours */
 
@@ -100,6 +111,22 @@ static void excuse(struct rx_system *system, const char *why)
 {
 	if (!*system->why)
 		snprintf(system->why, sizeof(system->why), "%s", why);
+}
+
+/* Throws the packets away, or never sends them: it has no part of its own. */
+static bool is_base(const struct rx_system *system)
+{
+	return !system->ops->consume && !system->program && !system->stack;
+}
+
+static void sample_parts(const struct rx_system *system, const struct rx_trial *trial,
+			 uint32_t payload)
+{
+	double packets = trial->gigabytes * 1e9 / payload;
+
+	bench_sample(series_of(CPU0, system), trial->cpu0_s * 1e9 / packets);
+	if (!is_base(system))
+		bench_sample(series_of(CPU1, system), trial->cpu1_s * 1e9 / packets);
 }
 
 /* ---- the highest rate ---- */
@@ -121,8 +148,10 @@ static int measure_rate(const struct rx_case *what, struct rx_system *system)
 		return -EIO;
 	}
 	bench_sample(series_of(GBIT, system), best.gbit_per_s);
-	if (system->ops->consume || system->floor)
-		bench_sample(series_of(CPU, system), best.consumer_s / best.gigabytes);
+	if (!(what->measure & COST))
+		sample_parts(system, &best, what->traffic.payload);
+	if (!what->peers)
+		bench_sample(series_of(CPU, system), (best.cpu0_s + best.cpu1_s) / best.gigabytes);
 	return 0;
 }
 
@@ -142,7 +171,8 @@ static int trial_at_rate(const struct rx_case *what, struct rx_run *run, uint32_
 	}
 	if (err || !trial->lost)
 		return err;
-	excuse(run->system, "lost packets at this rate");
+	snprintf(run->system->why, sizeof(run->system->why), "lost packets at %.0f Gbit/s",
+		 what->rate * what->traffic.payload * 8 / 1e9);
 	return -EIO;
 }
 
@@ -154,63 +184,93 @@ static int measure_cpu(const struct rx_case *what, struct rx_system *system)
 
 	if (err)
 		return err;
-	err = trial_at_rate(what, &run, what->rate * CPU_SECONDS, &trial);
+	err = trial_at_rate(what, &run, fmax(what->rate * CPU_SECONDS, CPU_PACKETS), &trial);
 	rx_stop(&run);
-	if (!err)
-		bench_sample(series_of(NET, system),
-			     (trial.machine_s - idle_load * trial.seconds) / trial.gigabytes);
-	return err;
+	if (err)
+		return err;
+	bench_sample(series_of(NET, system),
+		     (trial.machine_s - idle_load * trial.seconds) / trial.gigabytes);
+	sample_parts(system, &trial, what->traffic.payload);
+	return 0;
 }
 
 /* ---- many flows ---- */
 
-static double memory_used(double before)
+static uint64_t memory_now(const struct rx_system *system)
 {
-	return (before - bench_memory_free()) / (1 << 20);
+	const struct rx_ops *ops = system->ops;
+
+	malloc_trim(0);
+	return bench_memory_of(ops->process ? ops->process(system) : 0) +
+	       (ops == &rx_socket_ops ? bench_memory_sockets() : 0);
+}
+
+/* Each rate a quarter of the one before: who opens files may take long for a flow's first. */
+static int warm_up(struct rx_run *run)
+{
+	double rate = FLOWS_WARM_RATE;
+	unsigned int tries;
+	int err = -EIO;
+
+	for (tries = 0; err == -EIO && tries < FLOWS_TRIES; tries++, rate /= 4) {
+		if (run->traffic.flows / rate > FLOWS_PATIENCE)
+			break;
+		run->started = false;
+		run->turn.flows = 0;
+		err = rx_warm(run, rate);
+	}
+	return err;
 }
 
 static int try_flows(const struct rx_case *what, struct rx_run *run, struct rx_trial *trial)
 {
-	uint32_t packets =
-		what->traffic.flows < FLOWS_PACKETS ? FLOWS_PACKETS : what->traffic.flows;
-	int err = rx_warm(run, what->rate);
+	int err = warm_up(run);
 
+	if (err == -EIO)
+		excuse(run->system, "lost first packets of flows at every rate tried");
 	if (!err)
-		err = rx_try(run, what->rate, packets, trial);
-	return err || !trial->lost ? err : -EIO;
+		err = rx_try(run, what->rate, FLOWS_PACKETS, trial);
+	if (!err && trial->lost) {
+		snprintf(run->system->why, sizeof(run->system->why),
+			 "lost packets at %.0f a second", what->rate);
+		return -EIO;
+	}
+	return err;
 }
 
 /* Flows that have lost something are of no more use. */
 static int run_flows(const struct rx_case *what, struct rx_system *system, struct rx_trial *trial,
 		     double *mib)
 {
-	double before = bench_memory_free();
+	uint64_t before = system->ops->process ? 0 : memory_now(system);
 	struct rx_run run;
 	int err = rx_start(&run, system, &what->traffic, RX_LONG_NAP);
 
 	if (err)
 		return err;
 	err = try_flows(what, &run, trial);
-	*mib = memory_used(before);
+	*mib = ((double)memory_now(system) - before) / (1 << 20);
 	rx_stop(&run);
 	return err;
 }
 
 static int measure_flows(const struct rx_case *what, struct rx_system *system)
 {
+	size_t i = system - rx_systems;
 	struct rx_trial trial;
-	unsigned int tries = 0;
 	double mib = 0;
 	int err;
 
-	do
-		err = run_flows(what, system, &trial, &mib);
-	while (err == -EIO && !*system->why && ++tries < FLOWS_TRIES);
-	if (err == -EIO)
-		excuse(system, "lost packets at 100,000 a second");
+	if (too_many[i] && too_many[i] < what->traffic.flows) {
+		snprintf(system->why, sizeof(system->why), "%.150s, with %u flows already",
+			 too_many_why[i], too_many[i]);
+		return -EIO;
+	}
+	err = run_flows(what, system, &trial, &mib);
 	if (err)
 		return err;
-	bench_sample(series_of(MIB, system), mib);
+	if (!is_base(system))
+		bench_sample(series_of(MIB, system), mib);
 	bench_sample(series_of(NS, system), (trial.machine_s - idle_load * trial.seconds) /
 						    trial.gigabytes * what->traffic.payload);
 	return 0;
@@ -223,11 +283,15 @@ static bool takes_part(const struct rx_case *what, const struct rx_system *syste
 	/* Which has no flows. */
 	bool pointless = what->measure == FLOWS && system->copy;
 	bool nocsum = strstr(system->name, "-nocsum");
-	bool peer = system->program || system->stack;
+	bool peer = system->program || system->stack || system->mute;
 
+	if (system->host)
+		return false;
 	if (bench_only && !strstr(system->name, bench_only) && strcmp(system->name, "drop"))
 		return false;
-	return !pointless && (!nocsum || what->nocsum) && (!peer || what->peers);
+	if (nocsum || system->mute)
+		return (what->measure == SEARCH || what->measure == COST) && (!peer || what->peers);
+	return !pointless && (!peer || what->peers);
 }
 
 static void measure_system(const struct rx_case *what, struct rx_system *system)
@@ -241,13 +305,31 @@ static void measure_system(const struct rx_case *what, struct rx_system *system)
 		err = measure_cpu(what, system);
 	if (!err && what->measure & FLOWS)
 		err = measure_flows(what, system);
-	if (err)
-		excuse(system, strerror(-err));
+	if (!err)
+		return;
+	excuse(system, strerror(-err));
+	strcpy(excuses[system - rx_systems], system->why);
+}
+
+/* In each round another system begins, and those that could not be opened are left out. */
+static void run_round(const struct rx_case *what, unsigned int round)
+{
+	size_t i, k;
+	int metric;
+
+	for (k = 0; k < rx_system_count; k++) {
+		i = (round + k) % rx_system_count;
+		if (takes_part(what, &rx_systems[i]) && !rx_systems[i].broken)
+			measure_system(what, &rx_systems[i]);
+	}
+	for (i = 0; i < rx_system_count; i++)
+		for (metric = 0; metric < METRICS; metric++)
+			bench_fill_up(&series[metric][i], round + 1);
 }
 
 static void subtract_drop(enum metric metric, const struct rx_system *drop)
 {
-	struct bench_series base = *series_of(metric, drop);
+	struct bench_series base = bench_measured(series_of(metric, drop));
 	double less = bench_median(base.sample, base.count);
 	size_t i, j;
 
@@ -256,40 +338,69 @@ static void subtract_drop(enum metric metric, const struct rx_system *drop)
 			series[metric][i].sample[j] -= less;
 }
 
+static bool has_metric(const struct rx_case *what, const struct rx_system *system,
+		       enum metric metric)
+{
+	switch (metric) {
+	case GBIT:
+		return what->measure & SEARCH;
+	case CPU:
+		return what->measure & COST || !what->peers;
+	case NET:
+		return what->measure & COST && !is_base(system);
+	case NS:
+	case MIB:
+		return what->measure & FLOWS && !is_base(system);
+	case CPU0:
+		return what->measure != FLOWS;
+	case CPU1:
+		return what->measure != FLOWS && !is_base(system);
+	default:
+		return true;
+	}
+}
+
 static void report_metric(const struct rx_case *what, enum metric metric)
 {
 	struct rx_system *system = rx_systems;
 	size_t i;
 
 	for (i = 0; i < rx_system_count; i++, system++) {
-		if (!takes_part(what, system))
+		if (!takes_part(what, system) || !has_metric(what, system, metric))
 			continue;
 		bench_report(what->name, system->name, metrics[metric].name, metrics[metric].unit,
 			     &series[metric][i]);
-		if (!series[metric][i].count && *system->why)
-			bench_report_why(system->why);
+		bench_report_why(excuses[i]);
 	}
 }
 
 static void report(const struct rx_case *what)
 {
 	const struct rx_system *drop = rx_systems;
-	const bool asked[METRICS] = {
-		[GBIT] = what->measure & SEARCH, [CPU] = what->measure & COST || !what->peers,
-		[NET] = what->measure & COST,	 [NS] = what->measure & FLOWS,
-		[MIB] = what->measure & FLOWS,
-	};
 	int metric;
 
 	while (strcmp(drop->name, "drop"))
 		drop++;
-	if (asked[NET])
+	if (what->measure & COST)
 		memcpy(series[CPU], series[NET], sizeof(series[CPU]));
 	subtract_drop(NET, drop);
 	subtract_drop(NS, drop);
 	for (metric = 0; metric < METRICS; metric++)
-		if (asked[metric])
-			report_metric(what, metric);
+		report_metric(what, metric);
+}
+
+/* Nothing of it in any round. */
+static void note_too_many(const struct rx_case *what)
+{
+	size_t i;
+
+	for (i = 0; i < rx_system_count; i++) {
+		if (!takes_part(what, &rx_systems[i]) || bench_measured(&series[NS][i]).count ||
+		    too_many[i])
+			continue;
+		too_many[i] = what->traffic.flows;
+		strcpy(too_many_why[i], excuses[i]);
+	}
 }
 
 static void reset(void)
@@ -298,6 +409,7 @@ static void reset(void)
 
 	memset(series, 0, sizeof(series));
 	memset(hints, 0, sizeof(hints));
+	memset(excuses, 0, sizeof(excuses));
 	for (i = 0; i < rx_system_count; i++)
 		rx_systems[i].broken = false;
 }
@@ -305,14 +417,13 @@ static void reset(void)
 static void run_case(const struct rx_case *what)
 {
 	unsigned int round;
-	size_t i;
 
 	reset();
 	for (round = 0; round < what->rounds; round++)
-		for (i = 0; i < rx_system_count; i++)
-			if (takes_part(what, &rx_systems[i]) && !rx_systems[i].broken)
-				measure_system(what, &rx_systems[i]);
+		run_round(what, round);
 	report(what);
+	if (what->measure & FLOWS)
+		note_too_many(what);
 }
 
 /* Two processors that others use as well tell little of what anything costs. */

@@ -12,7 +12,7 @@
 
 #define RX_SENDER "xpbench0"
 #define RX_RECEIVER "xpbench1"
-#define RX_SYSTEMS_MAX 12u
+#define RX_SYSTEMS_MAX 16u
 
 struct program_bpf;
 struct rx_system;
@@ -41,6 +41,7 @@ struct rx_ops {
 	uint64_t (*bytes)(struct rx_system *system); /* in place so far */
 	uint64_t (*whole)(struct rx_system *system); /* the same, looked at closely; or NULL */
 	void (*reset)(struct rx_system *system); /* by the consumer: forget all flows; or NULL */
+	pid_t (*process)(const struct rx_system *system); /* that consumes; NULL: this one */
 };
 
 struct rx_system {
@@ -49,6 +50,8 @@ struct rx_system {
 	const char *program; /* of a peer: what to execute */
 	bool verify;	     /* checksums */
 	bool copy;	     /* of a floor: the payload; else it only counts */
+	bool mute;	     /* the generator sends nothing */
+	bool host;	     /* no system: what this machine does to a thread */
 	bool handshake;	     /* wants to see one */
 	bool stack;	     /* gets its packets from the kernel's stack */
 	bool broken;	     /* it can not be opened: nothing to be tried again */
@@ -72,6 +75,8 @@ extern int rx_only_pass;
 extern const struct rx_ops rx_socket_ops; /* rx_sockets.c */
 extern const struct rx_ops rx_child_ops;  /* rx_child.c */
 extern const struct rx_ops rx_tcpflow_ops;
+extern const struct rx_ops rx_mute_ops; /* rx_trial.c */
+extern const struct rx_ops rx_host_ops; /* rx_latency.c */
 struct peer_shared *rx_child_shared(const struct rx_system *system);
 
 /* ---- rx_trial.c ---- */
@@ -80,8 +85,9 @@ struct rx_trial {
 	double packets_per_s; /* really offered */
 	double gbit_per_s;    /* in place */
 	double gigabytes;
-	double consumer_s; /* of CPU: sending and consuming, where the consumer is a thread */
-	double machine_s;  /* of CPU: all that was not idle, without the generator's waiting */
+	double cpu0_s;	  /* of CPU: the generator and all that happens in its context */
+	double cpu1_s;	  /* of CPU: the consumer, thread or process */
+	double machine_s; /* of CPU: all that was not idle, without the generator's waiting */
 	double seconds;
 	double lost; /* 0 .. 1 */
 	bool good;
@@ -115,6 +121,10 @@ void rx_stop(struct rx_run *run);
 int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *trial);
 /* Open the kept flows: the first packet of each. */
 int rx_warm(struct rx_run *run, double rate);
+/* Times of the packets that were stamped, as they are taken. */
+const struct bench_stamps *rx_stamps(void);
+/* Packets that were made and not sent, in bytes of payload. */
+uint64_t rx_mute_bytes(struct rx_system *system);
 /* The highest rate without loss. *hint: of the round before, 0 for none. */
 int rx_search(struct rx_run *run, double *hint, struct rx_trial *best);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * rx_child.c - peers that are programs of their own: libnids and DPDK by a small one of ours beside
- * this one (tests/bench/peers), tcpflow as it is packaged.
+ * this one (tests/bench/peers), tcpflow as it is packaged, but for its ring (peers/ring.c).
  *
  * In: the program's name. Out: the bytes that it has in place, which ours keep in a page of shared
  * memory and tcpflow in its files. They run on CPU 1, as consumers of this process do.
@@ -21,6 +21,7 @@
 #include "peers/peer.h"
 
 #define START_SECONDS 15.0
+#define FORGET_SECONDS 1.0
 
 struct rx_child {
 	pid_t pid;
@@ -119,6 +120,28 @@ static uint64_t child_bytes(struct rx_system *system)
 	return __atomic_load_n(&system->child->shared->bytes, __ATOMIC_RELAXED);
 }
 
+/* Between two bursts: it may be asleep for some time. */
+static int child_prepare(struct rx_system *system, const struct rx_traffic *traffic, uint16_t port)
+{
+	struct peer_shared *shared = system->child->shared;
+	double until = bench_now() + FORGET_SECONDS;
+
+	__atomic_store_n(&shared->forget, 1, __ATOMIC_RELEASE);
+	while (peer_asked(shared)) {
+		if (bench_now() > until || waitpid(system->child->pid, NULL, WNOHANG)) {
+			snprintf(system->why, sizeof(system->why), "it does not answer any more");
+			return -EIO;
+		}
+		usleep(100);
+	}
+	return 0;
+}
+
+static pid_t child_process(const struct rx_system *system)
+{
+	return system->child->pid;
+}
+
 struct peer_shared *rx_child_shared(const struct rx_system *system)
 {
 	return system->child->shared;
@@ -127,7 +150,9 @@ struct peer_shared *rx_child_shared(const struct rx_system *system)
 const struct rx_ops rx_child_ops = {
 	.open = child_open,
 	.close = child_close,
+	.prepare = child_prepare,
 	.bytes = child_bytes,
+	.process = child_process,
 };
 
 /* ---- tcpflow: one file for each flow, in a file system in memory ---- */
@@ -169,13 +194,18 @@ static int wait_listening(struct rx_child *child)
 static int start_tcpflow(struct rx_system *system)
 {
 	struct rx_child *child = system->child;
+	char preload[PATH_MAX + 16] = "LD_PRELOAD=";
 	/* One scanner, which re-assembles: the others look into what was. */
-	char *const argv[] = {"tcpflow", "-q",	     "-i", (char *)RX_RECEIVER,
-			      "-E",	 "tcpdemux", "-o", child->directory,
-			      NULL};
-	int say = memfd_create("xpbench-say", MFD_CLOEXEC);
+	char *const argv[] = {
+		"env",	    preload, "tcpflow",	       "-q", "-i", (char *)RX_RECEIVER, "-E",
+		"tcpdemux", "-o",    child->directory, NULL};
+	int say;
 	int err;
 
+	if (!bench_child_find("peer-ring.so", preload + strlen(preload), system->why,
+			      sizeof(system->why)))
+		return -ENOENT;
+	say = memfd_create("xpbench-say", MFD_CLOEXEC);
 	child->pid = bench_child_spawn(argv, 1, say);
 	err = wait_listening(child);
 	if (err)
@@ -300,4 +330,5 @@ const struct rx_ops rx_tcpflow_ops = {
 	.prepare = tcpflow_prepare,
 	.bytes = tcpflow_bytes,
 	.whole = tcpflow_whole,
+	.process = child_process,
 };

@@ -3,9 +3,13 @@
  * rx_latency.c - the cases rx-latency-*: from the moment that a frame is sent until the consumer
  * has its payload in hand.
  *
- * In: frames one at a time, of one TCP stream, each with the time in its payload. Out: median and
- * 99.9th percentile, in microseconds, of consumers that poll all the time (busy) and of such that
- * sleep until they are woken.
+ * In: frames one at a time, of one TCP stream, each with the time in its payload. Out: median, 99th
+ * and 99.9th percentile, in microseconds, of consumers that poll all the time (busy) and of such
+ * that sleep until they are woken.
+ *
+ * The system `host` is none: nothing is sent. Busy, its thread looks for the generator's next time
+ * in memory that both see; asleep, a timer wakes it as often as packets would come. What that
+ * takes, be it a CPU that the host has taken away for a while, is in all the others' figures.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,13 +22,25 @@
 #define RATE 10000.0 /* packets a second: each has the machine for itself */
 #define PACKETS 10000u
 #define WARM_PACKETS 500u
-#define ROUNDS 3u
+#define ROUNDS 5u
 
 bool bench_latency_on;
 
 static struct peer_shared own; /* of the consumers in this process */
-static struct bench_series half[RX_SYSTEMS_MAX];
-static struct bench_series most[RX_SYSTEMS_MAX];
+
+enum metric { HALF, MANY, MOST, METRICS };
+
+static const struct {
+	const char *name;
+	uint32_t beyond; /* one sample in so many is greater */
+} metrics[METRICS] = {
+	[HALF] = {"us_median", 2},
+	[MANY] = {"us_p99", 100},
+	[MOST] = {"us_p999", 1000},
+};
+
+static struct bench_series series[METRICS][RX_SYSTEMS_MAX];
+static char excuses[RX_SYSTEMS_MAX][sizeof(rx_systems->why)]; /* of the last round that failed */
 
 void bench_latency_saw(const void *payload)
 {
@@ -38,6 +54,61 @@ void bench_latency_saw(const void *payload)
 	own.samples++;
 }
 
+/* ---- host ---- */
+
+static struct {
+	uint64_t seen; /* stamps */
+	uint64_t due;  /* ns: when the timer is to wake it */
+} host;
+
+static int host_open(struct rx_system *system, const struct rx_traffic *traffic, enum rx_wait wait)
+{
+	host.seen = rx_stamps()->count;
+	host.due = bench_now() * 1e9;
+	return 0;
+}
+
+static void host_close(struct rx_system *system)
+{
+}
+
+/* Those that came while it was stopped are late by as much as packets would be. */
+static int host_consume(struct rx_system *system)
+{
+	const struct bench_stamps *stamps = rx_stamps();
+	uint64_t count = __atomic_load_n(&stamps->count, __ATOMIC_ACQUIRE);
+
+	if (!bench_latency_on || host.seen > count)
+		host.seen = count;
+	for (; host.seen < count; host.seen++)
+		bench_latency_saw(&stamps->ns[host.seen % BENCH_STAMPS]);
+	return 0;
+}
+
+static int host_sleep(struct rx_system *system)
+{
+	struct timespec until;
+
+	if (!bench_latency_on)
+		host.due = bench_now() * 1e9;
+	host.due += 1e9 / RATE;
+	until = (struct timespec){host.due / 1000000000, host.due % 1000000000};
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+	if (bench_latency_on)
+		bench_latency_saw(&host.due);
+	return 0;
+}
+
+const struct rx_ops rx_host_ops = {
+	.open = host_open,
+	.close = host_close,
+	.consume = host_consume,
+	.sleep = host_sleep,
+	.bytes = rx_mute_bytes,
+};
+
+/* ---- samples ---- */
+
 static int compare(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a;
@@ -49,6 +120,7 @@ static int compare(const void *a, const void *b)
 static int take_samples(struct rx_system *system, struct peer_shared *shared)
 {
 	size_t i = system - rx_systems;
+	int metric;
 	uint32_t count = shared->samples < PEER_SAMPLES ? shared->samples : PEER_SAMPLES;
 
 	if (count < PACKETS * 9 / 10) {
@@ -57,8 +129,9 @@ static int take_samples(struct rx_system *system, struct peer_shared *shared)
 		return -EIO;
 	}
 	qsort(shared->ns, count, sizeof(shared->ns[0]), compare);
-	bench_sample(&half[i], shared->ns[count / 2] / 1e3);
-	bench_sample(&most[i], shared->ns[count - 1 - count / 1000] / 1e3);
+	for (metric = 0; metric < METRICS; metric++)
+		bench_sample(&series[metric][i],
+			     shared->ns[count - 1 - count / metrics[metric].beyond] / 1e3);
 	return 0;
 }
 
@@ -113,17 +186,47 @@ static bool takes_part(const struct rx_system *system)
 	return system->ops->consume || system->program || system->stack;
 }
 
-static void report(const char *name, struct bench_series *series, const char *metric)
+static void report(const char *name)
 {
+	int metric;
 	size_t i;
 
-	for (i = 0; i < rx_system_count; i++) {
-		if (!takes_part(&rx_systems[i]))
-			continue;
-		bench_report(name, rx_systems[i].name, metric, "us", &series[i]);
-		if (!series[i].count)
-			bench_report_why(rx_systems[i].why);
+	for (metric = 0; metric < METRICS; metric++)
+		for (i = 0; i < rx_system_count; i++) {
+			if (!takes_part(&rx_systems[i]))
+				continue;
+			bench_report(name, rx_systems[i].name, metrics[metric].name, "us",
+				     &series[metric][i]);
+			bench_report_why(excuses[i]);
+		}
+	bench_report_table(stdout);
+}
+
+static void measure_system(struct rx_system *system, enum rx_wait wait)
+{
+	int err;
+
+	*system->why = 0;
+	err = measure(system, wait);
+	if (err)
+		snprintf(excuses[system - rx_systems], sizeof(excuses[0]), "%s",
+			 *system->why ? system->why : strerror(-err));
+}
+
+/* In each round another system begins. Who can not be opened is not asked again. */
+static void run_round(unsigned int round, enum rx_wait wait)
+{
+	size_t i, k;
+	int metric;
+
+	for (k = 0; k < rx_system_count; k++) {
+		i = (round + k) % rx_system_count;
+		if (takes_part(&rx_systems[i]) && !rx_systems[i].broken)
+			measure_system(&rx_systems[i], wait);
 	}
+	for (i = 0; i < rx_system_count; i++)
+		for (metric = 0; metric < METRICS; metric++)
+			bench_fill_up(&series[metric][i], round + 1);
 }
 
 static int run_case(const char *name, enum rx_wait wait)
@@ -137,25 +240,13 @@ static int run_case(const char *name, enum rx_wait wait)
 	err = rx_stand_open();
 	if (err)
 		return err;
-	memset(half, 0, sizeof(half));
-	memset(most, 0, sizeof(most));
-	for (i = 0; i < rx_system_count; i++) {
+	memset(series, 0, sizeof(series));
+	memset(excuses, 0, sizeof(excuses));
+	for (i = 0; i < rx_system_count; i++)
 		rx_systems[i].broken = false;
-		*rx_systems[i].why = 0;
-	}
-	for (round = 0; round < ROUNDS; round++) {
-		for (i = 0; i < rx_system_count; i++) {
-			if (!takes_part(&rx_systems[i]) || *rx_systems[i].why)
-				continue;
-			err = measure(&rx_systems[i], wait);
-			if (err && !*rx_systems[i].why)
-				snprintf(rx_systems[i].why, sizeof(rx_systems[i].why), "%s",
-					 strerror(-err));
-		}
-	}
-	report(name, half, "us_median");
-	report(name, most, "us_p999");
-	bench_report_table(stdout);
+	for (round = 0; round < ROUNDS; round++)
+		run_round(round, wait);
+	report(name);
 	return 0;
 }
 

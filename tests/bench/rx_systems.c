@@ -214,6 +214,8 @@ struct rx_system rx_systems[] = {
 	{.name = "kernel-socket", .ops = &rx_socket_ops, .stack = true},
 	{.name = "copy-floor", .ops = &floor_ops, .copy = true},
 	{.name = "drop", .ops = &floor_ops},
+	{.name = "generator", .ops = &rx_mute_ops, .mute = true},
+	{.name = "host", .ops = &rx_host_ops, .mute = true, .host = true},
 	{.name = "xdplace-nocsum", .ops = &placed_ops},
 	{.name = "afxdp-reassembler-nocsum", .ops = &reassembler_ops},
 };

@@ -4,8 +4,11 @@
  *
  * In: a veth whose other end is in a namespace of its own, made by scripts/bench.sh; iperf3. Out:
  * gbit_per_s as the receiver has it, with nothing attached to the receiving interface, with an XDP
- * program that passes all packets, and with xdplace placing them and a consumer that releases.
- * Sender on CPU 0, receiver on CPU 1; the consumer is an ordinary thread where there is room.
+ * program that passes all packets, with one that copies the payload as well, and with xdplace
+ * placing them and a consumer that releases; and the CPU time of each of the three who share two
+ * CPUs, for a packet of 1448 bytes: the sender, in whose context the packet is also received up
+ * to the socket, the receiver, and xdplace's consumer.
+ * Sender on CPU 0, receiver and consumer on CPU 1.
  *
  * A veth whose peer has any XDP program gets no super-packets: the first two differ by that.
  */
@@ -16,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,29 +29,52 @@
 #include <linux/if_link.h>
 
 #include "rx.h"
+#include "program.skel.h"
 
 #define CASE "rx-tap-iperf3"
 #define INTERFACE "xptap1"
 #define ADDRESS "10.77.9.1"
 #define PORT "5201"
-#define SECONDS "2"
-#define ROUNDS 3u
+#define SECONDS "1"   /* many short ones: the host moves the CPUs about */
+#define PACKET 1448.0 /* bytes of payload of each: MTU 1500, time stamps */
+#define ROUNDS 10u
 #define OUTPUT_MAX (1 << 20)
-#define NAP_NS 100000
+#define PRIORITY 5 /* before what else the machine does */
+#define PRIORITY_TEXT "5"
+/* A tenth of it takes three times the CPU time; the ring has room for some ten of it. */
+#define NAP_NS 1000000
+#define RING 16384u
+#define COPY_PAGES 64u
 
-enum { NO_XDP, PASS_ONLY, XDPLACE, SYSTEMS };
+enum { NO_XDP, PASS_ONLY, COPY_PASS, XDPLACE, SYSTEMS };
 
 static const char *const names[SYSTEMS] = {
 	[NO_XDP] = "no-xdp",
 	[PASS_ONLY] = "pass-only",
+	[COPY_PASS] = "copy-pass",
 	[XDPLACE] = "xdplace",
+};
+
+enum metric { RATE, SENDER, RECEIVER, CONSUMER, METRICS };
+
+static const struct {
+	const char *name;
+	const char *unit;
+} metrics[METRICS] = {
+	[RATE] = {"gbit_per_s", "Gbit/s"},
+	[SENDER] = {"sender_ns_per_packet", "ns"},
+	[RECEIVER] = {"receiver_ns_per_packet", "ns"},
+	[CONSUMER] = {"consumer_ns_per_packet", "ns"},
 };
 
 struct tap {
 	struct bench_placed placed;
+	struct program_bpf *copy;
 	pthread_t thread;
+	clockid_t clock; /* of the thread */
 	bool stop;
-	struct bench_series rate[SYSTEMS];
+	pid_t server;
+	struct bench_series series[METRICS][SYSTEMS];
 	char why[SYSTEMS][160];
 };
 
@@ -57,8 +84,8 @@ static struct tap tap;
 
 static pid_t start_server(void)
 {
-	static char *const argv[] = {"chrt", "-o", "0",	    "taskset", "-c", "1", "iperf3",
-				     "-s",   "-B", ADDRESS, "-p",      PORT, NULL};
+	static char *const argv[] = {"chrt", "-f", PRIORITY_TEXT, "taskset", "-c", "1", "iperf3",
+				     "-s",   "-B", ADDRESS,	  "-p",	     PORT, NULL};
 	pid_t pid = fork();
 
 	if (pid)
@@ -94,8 +121,8 @@ static double run_client(void)
 	FILE *pipe;
 
 	snprintf(command, sizeof(command),
-		 "nsenter --net=%s chrt -o 0 taskset -c 0 iperf3 -J -c " ADDRESS " -p " PORT
-		 " -t " SECONDS " 2>/dev/null",
+		 "nsenter --net=%s chrt -f " PRIORITY_TEXT " taskset -c 0 iperf3 -J -c " ADDRESS
+		 " -p " PORT " -t " SECONDS " 2>/dev/null",
 		 getenv("XPBENCH_FAR"));
 	pipe = popen(command, "re");
 	if (!pipe)
@@ -106,19 +133,42 @@ static double run_client(void)
 	return rate_of(text);
 }
 
-/* ---- the three systems ---- */
+/* ---- CPU time ---- */
 
+static double clock_of(clockid_t clock)
+{
+	struct timespec ts;
+
+	return clock_gettime(clock, &ts) ? 0 : ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static double seconds(struct timeval tv)
+{
+	return tv.tv_sec + tv.tv_usec / 1e6;
+}
+
+/* Of sender, receiver and consumer so far. The receiver is no child yet that was waited for. */
+static void cpu_times(int system, double cpu[METRICS])
+{
+	struct rusage usage;
+	clockid_t clock;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	cpu[SENDER] = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+	cpu[RECEIVER] = clock_getcpuclockid(tap.server, &clock) ? 0 : clock_of(clock);
+	cpu[CONSUMER] = system == XDPLACE ? clock_of(tap.clock) : 0;
+}
+
+/* ---- the systems ---- */
+
+/* Beside the receiver: on CPU 0 it would take from the one who has most to do. */
 static void *consume(void *arg)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS};
-	const struct sched_param param = {0};
-	cpu_set_t set;
+	const struct sched_param param = {.sched_priority = PRIORITY};
 
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	CPU_SET(1, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-	sched_setscheduler(0, SCHED_OTHER, &param);
+	bench_pin_cpu(1);
+	sched_setscheduler(0, SCHED_FIFO, &param);
 	while (!__atomic_load_n(&tap.stop, __ATOMIC_RELAXED))
 		if (bench_placed_drain(&tap.placed) <= 0)
 			nanosleep(&nap, NULL);
@@ -127,7 +177,7 @@ static void *consume(void *arg)
 
 static int xdplace_start(void)
 {
-	const struct xdplace_opts opts = {.size = sizeof(opts), .lanes = 1, .hot = 1024};
+	const struct xdplace_opts opts = {.size = sizeof(opts), .lanes = 1, .ring = RING};
 	const struct xdplace_attach_opts attach_opts = {.size = sizeof(attach_opts)};
 	int err = bench_placed_open(&tap.placed, &opts, "tap tcp port " PORT);
 
@@ -137,7 +187,7 @@ static int xdplace_start(void)
 	if (!err)
 		err = -pthread_create(&tap.thread, NULL, consume, NULL);
 	if (!err)
-		return 0;
+		return -pthread_getcpuclockid(tap.thread, &tap.clock);
 	snprintf(tap.why[XDPLACE], sizeof(tap.why[XDPLACE]), "%s", xdplace_error());
 	bench_placed_close(&tap.placed);
 	return err;
@@ -153,24 +203,68 @@ static void xdplace_stop(void)
 	bench_placed_close(&tap.placed);
 }
 
+static int attach_program(int prog)
+{
+	return bpf_xdp_attach(if_nametoindex(INTERFACE), prog, XDP_FLAGS_DRV_MODE, NULL);
+}
+
+static int copy_start(void)
+{
+	int err;
+
+	tap.copy = program_bpf__open();
+	if (!tap.copy)
+		return -errno;
+	tap.copy->rodata->bench_pages = COPY_PAGES;
+	bpf_map__set_max_entries(tap.copy->maps.bench_memory, COPY_PAGES);
+	err = program_bpf__load(tap.copy);
+	if (!err)
+		err = attach_program(bpf_program__fd(tap.copy->progs.copy_pass));
+	if (err)
+		program_bpf__destroy(tap.copy);
+	return err;
+}
+
 static int attach(int system)
 {
-	if (system == PASS_ONLY)
-		return bpf_xdp_attach(if_nametoindex(INTERFACE), rx_only_pass, XDP_FLAGS_DRV_MODE,
-				      NULL);
-	return system == XDPLACE ? xdplace_start() : 0;
+	switch (system) {
+	case PASS_ONLY:
+		return attach_program(rx_only_pass);
+	case COPY_PASS:
+		return copy_start();
+	case XDPLACE:
+		return xdplace_start();
+	default:
+		return 0;
+	}
 }
 
 static void detach(int system)
 {
-	if (system == PASS_ONLY)
-		bpf_xdp_detach(if_nametoindex(INTERFACE), XDP_FLAGS_DRV_MODE, NULL);
-	else if (system == XDPLACE)
+	if (system == XDPLACE)
 		xdplace_stop();
+	else if (system != NO_XDP)
+		bpf_xdp_detach(if_nametoindex(INTERFACE), XDP_FLAGS_DRV_MODE, NULL);
+	if (system == COPY_PASS)
+		program_bpf__destroy(tap.copy);
+}
+
+/* For a packet of the time that iperf3 sent, not of its first and last words. */
+static void sample(int system, double rate, const double *before, const double *after)
+{
+	double packets = rate * 1e9 / 8 / PACKET * atoi(SECONDS);
+	int i;
+
+	bench_sample(&tap.series[RATE][system], rate);
+	for (i = SENDER; i < METRICS; i++)
+		if (i != CONSUMER || system == XDPLACE)
+			bench_sample(&tap.series[i][system],
+				     (after[i] - before[i]) * 1e9 / packets);
 }
 
 static void measure(int system)
 {
+	double before[METRICS], after[METRICS];
 	double rate;
 	int err = attach(system);
 
@@ -179,33 +273,46 @@ static void measure(int system)
 			strcpy(tap.why[system], strerror(-err));
 		return;
 	}
+	cpu_times(system, before);
 	rate = run_client();
+	cpu_times(system, after);
 	detach(system);
 	if (rate > 0)
-		bench_sample(&tap.rate[system], rate);
+		sample(system, rate, before, after);
 	else
 		strcpy(tap.why[system], "iperf3 failed");
 }
 
-static void measure_all(void)
+/* Each round begins with another one. */
+static void measure_round(unsigned int round)
 {
-	unsigned int round;
-	int i;
+	int i, j;
 
-	for (round = 0; round < ROUNDS; round++)
-		for (i = 0; i < SYSTEMS; i++)
-			measure(i);
-	for (i = 0; i < SYSTEMS; i++) {
-		bench_report(CASE, names[i], "gbit_per_s", "Gbit/s", &tap.rate[i]);
-		if (!tap.rate[i].count)
+	for (i = 0; i < SYSTEMS; i++)
+		measure((round + i) % SYSTEMS);
+	for (i = 0; i < SYSTEMS; i++)
+		for (j = 0; j < METRICS; j++)
+			bench_fill_up(&tap.series[j][i], round + 1);
+}
+
+static void report(void)
+{
+	int i, j;
+
+	for (j = 0; j < METRICS; j++)
+		for (i = 0; i < SYSTEMS; i++) {
+			if (j == CONSUMER && i != XDPLACE)
+				continue;
+			bench_report(CASE, names[i], metrics[j].name, metrics[j].unit,
+				     &tap.series[j][i]);
 			bench_report_why(tap.why[i]);
-	}
+		}
 	bench_report_table(stdout);
 }
 
 int bench_rx_tap(void)
 {
-	pid_t server;
+	unsigned int round;
 	int err;
 
 	if (!bench_wanted(CASE))
@@ -217,10 +324,12 @@ int bench_rx_tap(void)
 	err = rx_stand_open();
 	if (err)
 		return err;
-	server = start_server();
+	tap.server = start_server();
 	usleep(300000);
-	measure_all();
-	kill(server, SIGTERM);
-	waitpid(server, NULL, 0);
+	for (round = 0; round < ROUNDS; round++)
+		measure_round(round);
+	report();
+	kill(tap.server, SIGTERM);
+	waitpid(tap.server, NULL, 0);
 	return 0;
 }

@@ -42,6 +42,7 @@
 struct stand {
 	struct rx_bpf *skel;
 	uint16_t port; /* of the next trial: every trial has flows of its own */
+	uint64_t made; /* packets, by a generator that sends nothing */
 };
 
 static struct stand stand;
@@ -128,9 +129,13 @@ static void consumer_reset(struct rx_run *run)
 
 static double consumer_cpu(const struct rx_run *run)
 {
+	const struct rx_system *system = run->system;
+	clockid_t clock = run->clock;
 	struct timespec ts;
 
-	if (!run->system->ops->consume || clock_gettime(run->clock, &ts))
+	if (system->ops->process && clock_getcpuclockid(system->ops->process(system), &clock))
+		return 0;
+	if ((!system->ops->process && !system->ops->consume) || clock_gettime(clock, &ts))
 		return 0;
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
@@ -164,6 +169,7 @@ static struct bench_generator *generator_reset(const struct rx_run *run)
 	memset(g, 0, sizeof(*g));
 	g->turn.flows = run->traffic.flows;
 	g->whole = run->system->stack;
+	g->mute = run->system->mute;
 	return g;
 }
 
@@ -230,6 +236,7 @@ static int generate(struct rx_run *run, uint32_t packets, double rate)
 	g->stamp = run->stamp;
 	err = send_frame(run, frame, len, packets, rate);
 	run->turn = g->turn;
+	stand.made += g->mute ? g->sent : 0;
 	return err;
 }
 
@@ -269,7 +276,7 @@ static void judge(struct rx_run *run, uint64_t bytes, double done, struct rx_tri
 	trial->seconds = fmax(sending, done - g->started / 1e9);
 	trial->packets_per_s = g->sent / sending;
 	trial->gbit_per_s = trial->gigabytes * 8 / trial->seconds;
-	trial->consumer_s += sending - g->idle / 1e9;
+	trial->cpu0_s += sending - g->idle / 1e9;
 	trial->machine_s -= g->idle / 1e9;
 }
 
@@ -296,7 +303,8 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 		return err;
 	waited = bench_waited() - waited;
 	done = settle(system, before + g->sent * run->traffic.payload);
-	trial->consumer_s = consumer_cpu(run) - cpu - waited;
+	trial->cpu0_s = -waited;
+	trial->cpu1_s = consumer_cpu(run) - cpu;
 	trial->machine_s = bench_machine_busy() - busy;
 	bytes = system->ops->whole ? system->ops->whole(system) : system->ops->bytes(system);
 	judge(run, bytes - before, done, trial);
@@ -379,7 +387,34 @@ int rx_search(struct rx_run *run, double *hint, struct rx_trial *best)
 	return 0;
 }
 
+/* ---- the generator by itself ---- */
+
+static int mute_open(struct rx_system *system, const struct rx_traffic *traffic, enum rx_wait wait)
+{
+	return 0;
+}
+
+static void mute_close(struct rx_system *system)
+{
+}
+
+uint64_t rx_mute_bytes(struct rx_system *system)
+{
+	return stand.made * system->payload;
+}
+
+const struct rx_ops rx_mute_ops = {
+	.open = mute_open,
+	.close = mute_close,
+	.bytes = rx_mute_bytes,
+};
+
 /* ---- the stand ---- */
+
+const struct bench_stamps *rx_stamps(void)
+{
+	return &stand.skel->bss->bench_stamps;
+}
 
 bool rx_possible(const char *name)
 {

@@ -64,7 +64,15 @@ struct bench_generator {
 	__u8 whole;   /* write all headers: GRO leaves its own in frames that come back */
 	__u8 reverse; /* ports: packets of the other direction */
 	__u8 stamp;   /* write the time into the payload */
-	__u8 zero[5];
+	__u8 mute;    /* nothing is sent: what generating takes by itself */
+	__u8 zero[4];
+};
+
+/* When packets were made whose time is taken, in turn. */
+#define BENCH_STAMPS 65536u
+struct bench_stamps {
+	__u64 count;
+	__u64 ns[BENCH_STAMPS];
 };
 
 #endif

@@ -173,6 +173,22 @@ static void catch_up(struct flow *flow)
 	}
 }
 
+/* Chains that wait for what was lost hold mbufs for ever: soon the driver would have none. */
+static void forget_flows(void)
+{
+	struct early *early;
+	uint32_t i;
+
+	for (i = 0; i <= table_mask; i++) {
+		early = table[i].early;
+		while (early && early->count)
+			rte_pktmbuf_free(early->chain[--early->count]);
+		free(early);
+	}
+	memset(table, 0, ((size_t)table_mask + 1) * sizeof(*table));
+	peer_forgot(shared);
+}
+
 /* True: the chain is kept. */
 static bool receive(struct rte_mbuf *mbuf)
 {
@@ -252,8 +268,8 @@ static bool make_table(uint32_t flows)
 {
 	uint32_t entries = TABLE_LEAST;
 
-	/* Flows of former trials stay: there is room for some hundred trials. */
-	while (entries < 128 * flows && entries < 4u << 20)
+	/* Twice the flows, so that few are out of their place. */
+	while (entries < 2 * flows)
 		entries *= 2;
 	table_mask = entries - 1;
 	table = calloc(entries, sizeof(*table));
@@ -292,9 +308,12 @@ int main(int argc, char **argv)
 	}
 	signal(SIGTERM, on_signal);
 	__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
-	while (!stop)
+	while (!stop) {
+		if (peer_asked(shared))
+			forget_flows();
 		if (!run_burst())
 			rest(argv[4]);
+	}
 	rte_eth_dev_stop(port);
 	rte_eth_dev_close(port);
 	rte_eal_cleanup();

@@ -129,8 +129,12 @@ int main(int argc, char **argv)
 		return 1;
 	signal(SIGTERM, on_signal);
 	__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
-	while (!stop)
+	while (!stop) {
+		/* It keeps as many as it was told to, then those that were idle longest go. */
+		if (peer_asked(shared))
+			peer_forgot(shared);
 		if (nids_dispatch(-1) <= 0)
 			rest(argv[4]);
+	}
 	return 0;
 }

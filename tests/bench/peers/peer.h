@@ -21,9 +21,20 @@ struct peer_shared {
 	uint32_t stamped; /* payloads begin with the time at which they were sent; or 0 */
 	uint64_t bytes;	  /* in place, in order */
 	uint32_t samples; /* times taken so far; the first PEER_SAMPLES of them are kept */
-	uint32_t zero;
+	uint32_t forget; /* 1: other flows are about to come; 0 again: those before are forgotten */
 	uint32_t ns[PEER_SAMPLES];
 };
+
+/* Is it to forget its flows? */
+static inline int peer_asked(const struct peer_shared *shared)
+{
+	return __atomic_load_n(&shared->forget, __ATOMIC_ACQUIRE);
+}
+
+static inline void peer_forgot(struct peer_shared *shared)
+{
+	__atomic_store_n(&shared->forget, 0, __ATOMIC_RELEASE);
+}
 
 /* Payload that begins with the time at which it was sent has come. */
 static inline void peer_saw(struct peer_shared *shared, const void *payload)
