@@ -7,6 +7,7 @@
 # Out: Markdown; with -w in README.md instead, between the lines "peers: begin" and "peers: end"
 #      what is of rx cases, between "tx: begin" and "tx: end" what is of tx cases.
 # Promises: changes nothing but that; a report without such cases is refused.
+# shellcheck disable=SC2016  # what begins with $ in single quotes is jq's
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -31,71 +32,151 @@ has()
 	jq -e --arg prefix "$1" 'any(.[]; .case | startswith($prefix))' "$report" >/dev/null
 }
 
+# What all tables share. Three digits, the same number of them behind the point in a whole cell.
+jq_library='
+	def places: if . == null or . >= 100 then 0 elif . >= 10 then 1 else 2 end;
+	def fixed($places): . as $x | pow(10; $places) as $scale | ($x * $scale | round) as $n
+		| ($n | fabs) as $abs | if $places == 0 then "\($n)" else
+		(if $n < 0 then "-" else "" end) + "\($abs / $scale | floor)." +
+		("\($abs % $scale + $scale)"[1:]) end;
+	def short: if . == null then "" else fixed(fabs | places) end;
+	def median: sort | if length == 0 then null
+		else (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2 end;
+	def find($system; $case; $metric):
+		first(.[] | select(.system == $system and .case == $case and .metric == $metric))
+		// null;
+	def value($system; $case; $metric): find($system; $case; $metric) | .value;
+	def trials($case; $metric): [.[] | select(.case == $case and .metric == $metric)
+		| .samples | length] | max;
+	# Round by round, as systems were measured one after the other.
+	def ratios($x; $base): [range($x.samples | length) as $i
+		| select($x.samples[$i] != null and ($base.samples[$i] // 0) > 0)
+		| $x.samples[$i] / $base.samples[$i]];
+	# Against an aim: the median of the ratios, their spread, by how much it is missed.
+	def against($ratios; $least; $factor): ($ratios | median) as $r
+		| "\($r | fixed(2)) x" + (if ($ratios | length) < 2 then "" else
+		" (\($ratios | min | fixed(2))-\($ratios | max | fixed(2)))" end) +
+		(if (if $least then $r >= $factor else $r <= $factor end) then ""
+		else ", **missed by \(($r / $factor - 1) * 100 | fabs | round) %**" end);
+'
+
+# FILTER ARGUMENT...: of the report.
+query()
+{
+	local filter=$1
+
+	shift
+	jq -r "$jq_library $filter" "$report" --args "$@"
+}
+
 # TITLE COLUMN...: a table; a column is LABEL=CASE=METRIC.
 table()
 {
-	local title=$1
-
-	shift
-	jq -r --arg title "$title" '
-		def digits: if . >= 100 then round elif . >= 10 then . * 10 | round / 10
-			else . * 100 | round / 100 end;
-		def cell: if . == null then "" elif .value == null then "-" else
-			"\(.value | digits) (\(.min | digits)-\(.max | digits))" end;
-		[$ARGS.positional[] | split("=") | {label: .[0], case: .[1], metric: .[2]}] as $columns
+	query '
+		def cell($most): if . == null then "" elif .value == null then "-" else
+			(.value | places) as $places
+			| "\(.value | fixed($places)) (\(.min | fixed($places))-\(
+			.max | fixed($places))\(if .trials < $most then "; \(.trials) of \($most)"
+			else "" end))" end;
+		$ARGS.positional[0] as $title
+		| [$ARGS.positional[1:][] | split("=") | {label: .[0], case: .[1], metric: .[2]}]
+			as $columns
 		| . as $all
-		| [.[] | select(.case as $c | any($columns[]; .case == $c)) | .system] as $seen
+		| [.[] | select(. as $r | any($columns[]; .case == $r.case and .metric == $r.metric))
+			| .system] as $seen
 		| (reduce $seen[] as $s ([]; if index([$s]) then . else . + [$s] end)) as $systems
 		| select($systems != [])
 		| "| \($title) | \([$columns[].label] | join(" | ")) |",
 		  "|---|\([$columns[] | "---"] | join("|"))|",
-		  ($systems[] as $s | "| \($s) | \([$columns[] as $c
-			| [$all[] | select(.system == $s and .case == $c.case
-				and .metric == $c.metric)][0] | cell] | join(" | ")) |"),
-		  ""' "$report" --args "$@"
+		  ($systems[] as $s | "| \($s) | \([$columns[] as $c | $all
+			| trials($c.case; $c.metric) as $most
+			| find($s; $c.case; $c.metric) | cell($most)] | join(" | ")) |"),
+		  "", "Median (least-greatest) of \([$columns[] as $c | $all
+			| trials($c.case; $c.metric) | select(. != null)] | unique
+			| map(tostring) | join(" or ")) trials.", ""' "$@"
 }
 
-# What of the cases PREFIX could not be measured, and why: each reason once.
+# What of the cases PREFIX could not be measured, or not always, and why: each reason once.
 excuses()
 {
-	jq -r --arg prefix "$1" '[.[] | select((.case | startswith($prefix)) and .value == null)
-		| {system, case, error}] | unique | group_by([.system, .error])[]
-		| "- \(.[0].system) not measured: \([.[].case] | join(", ")): \(.[0].error)"' "$report"
+	query '$ARGS.positional[0] as $prefix
+		| [.[] | select((.case | startswith($prefix)) and .error)
+		| {system, case, error, some: (if .value == null then "not measured"
+			else "\(.trials) of \(.samples | length) trials" end)}]
+		| unique | group_by([.system, .some, .error])[]
+		| "- \(.[0].system), \(.[0].some): \([.[].case] | join(", ")): \(.[0].error)"' "$1"
 }
 
 # How far each aim was: SYSTEM's value as a multiple of what it is compared with.
 rx_aims()
 {
-	jq -r '
+	query '
 		. as $all
-		| def value($s; $c; $m): [$all[] | select(.system == $s and .case == $c
-			and .metric == $m)][0].value;
-		def line($c; $m; $bs; $bc; $least; $f):
-			value("xdplace"; $c; $m) as $x | value($bs; $bc; $m) as $b
-			| select($x != null and $b != null and $b != 0)
-			| ($x / $b * 100 | round / 100) as $r
-			| "\($r) x \(if $bc != $c then $bc else $bs end)\(
-				if (if $least then $r >= $f else $r <= $f end) then ""
-				else " **missed**" end)";
-		def aim($c; $m; $text; lines): [lines] | select(length > 0)
-			| "| \($c) | \($text) | \(join(", ")) |";
+		| def line($c; $m; $bs; $least; $f):
+			($all | find("xdplace"; $c; $m)) as $x | ($all | find($bs; $c; $m)) as $b
+			| select($x != null and $b != null) | ratios($x; $b) | select(length > 0)
+			| "\($bs) \(against(.; $least; $f))";
+		def aim($c; $text; lines): [lines] | select(length > 0)
+			| "| \($c) | \($text) | \(join("; ")) |";
 		["dpdk-gro", "libnids", "tcpflow", "kernel-socket"] as $others
 		| "| aim | wanted | seen |", "|---|---|---|",
 		(("tcp1400-1flow", "tcp1400-1000flows", "udp64", "udp512", "udp1400")
 			| "rx-rate-\(.)" as $c
-			| aim($c; "gbit_per_s"; "rate at least 1.5 x afxdp-reassembler, 3 x others";
-				line($c; "gbit_per_s"; "afxdp-reassembler"; $c; true; 1.5),
-				($others[] as $o | line($c; "gbit_per_s"; $o; $c; true; 3)))),
+			| aim($c; "rate at least 1.5 x afxdp-reassembler, 3 x others";
+				line($c; "gbit_per_s"; "afxdp-reassembler"; true; 1.5),
+				($others[] as $o | line($c; "gbit_per_s"; $o; true; 3)))),
 		(("2gbit", "11gbit") | "rx-cpu-tcp1400-\(.)" as $c
-			| aim($c; "net_s_per_gb"; "CPU at most 0.6 x";
+			| aim($c; "CPU at most 0.6 x";
 				(("afxdp-reassembler", $others[]) as $o
-				| line($c; "net_s_per_gb"; $o; $c; false; 0.6)))),
+				| line($c; "net_s_per_gb"; $o; false; 0.6)))),
 		(("1pct", "5pct") | "rx-reorder-\(.)" as $c
-			| aim($c; "net_s_per_gb"; "CPU at most 1.1 x in order";
-				line($c; "net_s_per_gb"; "xdplace"; "rx-reorder-0pct"; false; 1.1))),
-		aim("rx-tap-iperf3"; "gbit_per_s"; "rate at least 0.9 x pass-only";
-			line("rx-tap-iperf3"; "gbit_per_s"; "pass-only"; "rx-tap-iperf3"; true; 0.9)),
-		""' "$report"
+			| ($all | value("xdplace"; $c; "net_s_per_gb")) as $x
+			| ($all | value("xdplace"; "rx-reorder-0pct"; "net_s_per_gb")) as $b
+			| select($x != null and $b != null)
+			| aim($c; "CPU at most 1.1 x in order"; against([$x / $b]; false; 1.1))),
+		aim("rx-tap-iperf3"; "rate at least 0.9 x pass-only";
+			line("rx-tap-iperf3"; "gbit_per_s"; "pass-only"; true; 0.9)),
+		""'
+}
+
+# Where a packet's time goes: differences of medians.
+rx_parts()
+{
+	query '
+		. as $all
+		| def ns($s; $c; $cpu): $all | value($s; $c; "cpu\($cpu)_ns_per_packet");
+		def less($a; $b): if $a == null or $b == null then null else $a - $b end;
+		def sum($a; $b): if $a == null or $b == null then null else $a + $b end;
+		def elsewhere($c): $all | value("xdplace"; $c; "cpu_s_per_gb") as $cpu
+			| less(if $cpu == null then null else $cpu * 1400 end;
+			sum(ns("xdplace"; $c; 0); ns("xdplace"; $c; 1)));
+		[("rx-rate-tcp1400-1flow", "rx-rate-tcp1400-1000flows", "rx-rate-udp64",
+		"rx-rate-udp512", "rx-rate-udp1400", "rx-cpu-tcp1400-2gbit",
+		"rx-cpu-tcp1400-11gbit") as $c | select(ns("xdplace"; $c; 0) != null)
+		| [$c, ns("generator"; $c; 0), less(ns("drop"; $c; 0); ns("generator"; $c; 0)),
+		less(ns("copy-floor"; $c; 0); ns("drop"; $c; 0)),
+		less(ns("xdplace-nocsum"; $c; 0); ns("copy-floor"; $c; 0)),
+		less(ns("xdplace"; $c; 0); ns("xdplace-nocsum"; $c; 0)),
+		ns("xdplace"; $c; 0), ns("xdplace"; $c; 1), elsewhere($c),
+		ns("afxdp-reassembler"; $c; 0), ns("afxdp-reassembler"; $c; 1)]]
+		| select(length > 0)
+		| "| xdplace, ns a packet | generator | driver | copy | parse, flow, header, areas, completion | checksum | CPU 0 in all | consumer, CPU 1 | elsewhere | re-assembler: CPU 0 | CPU 1 |",
+		"|---|---|---|---|---|---|---|---|---|---|---|",
+		(.[] | "| \(.[0]) | \([.[1:][] | if . == null then "" else "\(round)" end]
+			| join(" | ")) |"), ""'
+	query '
+		. as $all
+		| def ns($s; $p; $cpu): $all
+			| value($s; "rx-reorder-\($p)pct"; "cpu\($cpu)_ns_per_packet");
+		def both($s; $p): ns($s; $p; 0) + ns($s; $p; 1);
+		[("xdplace", "afxdp-reassembler") | select(ns(.; 0; 0) != null and
+			ns(.; 1; 0) != null and ns(.; 5; 0) != null)]
+		| select(length > 0)
+		| "| reordering, ns a packet at 11 Gbit/s | in order: CPU 0 | CPU 1 | 1 % late: CPU 0 | CPU 1 | 5 % late: CPU 0 | CPU 1 | more for each late packet, of 1 % | of 5 % |",
+		"|---|---|---|---|---|---|---|---|---|",
+		(.[] as $s | "| \($s) | \([(0, 1, 5) as $p | ns($s; $p; 0, 1) | round | tostring]
+			| join(" | ")) | \((both($s; 1) - both($s; 0)) * 100 | round) | \(
+			(both($s; 5) - both($s; 0)) * 20 | round) |"), ""'
 }
 
 rx_tables()
@@ -114,20 +195,25 @@ rx_tables()
 		"1,000=rx-flows-1000=net_ns_per_packet" "10,000=rx-flows-10000=net_ns_per_packet" \
 		"100,000=rx-flows-100000=net_ns_per_packet" \
 		"1,000,000=rx-flows-1000000=net_ns_per_packet"
-	table "flows in turn: memory, MiB" \
+	table "flows open: memory, MiB" \
 		"1,000=rx-flows-1000=mib" "10,000=rx-flows-10000=mib" \
 		"100,000=rx-flows-100000=mib" "1,000,000=rx-flows-1000000=mib"
-	table "reordering: CPU seconds per GB" \
+	table "reordering: CPU seconds per GB at 11 Gbit/s, without generator and driver" \
 		"in order=rx-reorder-0pct=net_s_per_gb" "1 % late=rx-reorder-1pct=net_s_per_gb" \
 		"5 % late=rx-reorder-5pct=net_s_per_gb"
 	table "reordering: loss-free Gbit/s" \
 		"in order=rx-reorder-0pct=gbit_per_s" "1 % late=rx-reorder-1pct=gbit_per_s" \
 		"5 % late=rx-reorder-5pct=gbit_per_s"
-	table "latency, microseconds" \
-		"busy, median=rx-latency-busy=us_median" "busy, 99.9 %=rx-latency-busy=us_p999" \
-		"asleep, median=rx-latency-sleep=us_median" "asleep, 99.9 %=rx-latency-sleep=us_p999"
-	table "iperf3, Gbit/s" "one stream=rx-tap-iperf3=gbit_per_s"
+	table "latency of a busy consumer, microseconds" "median=rx-latency-busy=us_median" \
+		"99 %=rx-latency-busy=us_p99" "99.9 %=rx-latency-busy=us_p999"
+	table "latency of a sleeping consumer, microseconds" "median=rx-latency-sleep=us_median" \
+		"99 %=rx-latency-sleep=us_p99" "99.9 %=rx-latency-sleep=us_p999"
+	table "iperf3, one stream, tapped" "Gbit/s=rx-tap-iperf3=gbit_per_s" \
+		"sender and stack, ns a packet=rx-tap-iperf3=sender_ns_per_packet" \
+		"receiver, ns=rx-tap-iperf3=receiver_ns_per_packet" \
+		"xdplace's consumer, ns=rx-tap-iperf3=consumer_ns_per_packet"
 	rx_aims
+	rx_parts
 	excuses rx-
 }
 

@@ -127,6 +127,7 @@ int bench_placed_drain(struct bench_placed *placed);
 
 bool bench_wanted(const char *name); /* is this case asked for? */
 extern const char *bench_only;	     /* only systems whose name contains this; NULL: all */
+unsigned int bench_rounds(unsigned int rounds); /* that many, or what was asked for if less */
 
 /* ---- latency: consumers call it with the payload of each packet ---- */
 

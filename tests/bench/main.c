@@ -6,6 +6,7 @@
  */
 #include <getopt.h>
 #include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/libbpf.h>
@@ -14,7 +15,7 @@
 #include "rx.h"
 
 static const char help[] =
-	"Usage: bench [-r FILE] [-p] [-s SYSTEM] [CASE...]\n"
+	"Usage: bench [-r FILE] [-p] [-s SYSTEM] [-n ROUNDS] [CASE...]\n"
 	"\n"
 	"Measures the cases whose name contains one of CASE; all of them without any.\n"
 	"As root. Cases veth-*, rx-* and tx-* want interfaces that scripts/bench.sh makes.\n"
@@ -22,21 +23,26 @@ static const char help[] =
 	"  -r, --report FILE  write the results there as JSON as well, and pictures beside it\n"
 	"  -s, --system NAME  of the cases rx-* and tx-* only those systems whose name contains "
 	"NAME\n"
+	"  -n, --rounds N     of the cases rx-* no more than N rounds: to see that all works\n"
 	"  -p, --profile      tell what a packet's time is made of, by switching stages off\n"
 	"  -h, --help         this\n";
 
 static const struct option options[] = {
-	{"report", required_argument, NULL, 'r'},
-	{"system", required_argument, NULL, 's'},
-	{"profile", no_argument, NULL, 'p'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+	{"report", required_argument, NULL, 'r'}, {"system", required_argument, NULL, 's'},
+	{"rounds", required_argument, NULL, 'n'}, {"profile", no_argument, NULL, 'p'},
+	{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0},
 };
 
 static char *const *wanted;
 static bool found; /* a case of such a name */
 static char known[4096];
 const char *bench_only;
+static unsigned int most_rounds = BENCH_ROUNDS_MAX;
+
+unsigned int bench_rounds(unsigned int rounds)
+{
+	return rounds < most_rounds ? rounds : most_rounds;
+}
 
 bool bench_wanted(const char *name)
 {
@@ -121,13 +127,16 @@ int main(int argc, char **argv)
 	bool profile = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "r:s:ph", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "r:s:n:ph", options, NULL)) != -1) {
 		switch (c) {
 		case 'r':
 			report = optarg;
 			break;
 		case 's':
 			bench_only = optarg;
+			break;
+		case 'n':
+			most_rounds = atoi(optarg);
 			break;
 		case 'p':
 			profile = true;

@@ -59,8 +59,9 @@ struct rx_case {
 #define CPU_PACKETS 250000u /* at least: the machine counts in hundredths of a second */
 #define FLOWS_RATE 100000.0
 #define FLOWS_WARM_RATE 250000.0
-#define FLOWS_TRIES 3u
-#define FLOWS_PATIENCE 8.0 /* seconds for the first packets of all */
+#define FLOWS_SLOWER 0.4
+#define FLOWS_TRIES 4u
+#define FLOWS_PATIENCE 10.1 /* seconds for the first packets of all */
 
 #define TCP(flows, train)                                                                          \
 	{                                                                                          \
@@ -205,14 +206,14 @@ static uint64_t memory_now(const struct rx_system *system)
 	       (ops == &rx_socket_ops ? bench_memory_sockets() : 0);
 }
 
-/* Each rate a quarter of the one before: who opens files may take long for a flow's first. */
+/* Slower each time: who opens files may take long for a flow's first packet. */
 static int warm_up(struct rx_run *run)
 {
 	double rate = FLOWS_WARM_RATE;
 	unsigned int tries;
 	int err = -EIO;
 
-	for (tries = 0; err == -EIO && tries < FLOWS_TRIES; tries++, rate /= 4) {
+	for (tries = 0; err == -EIO && tries < FLOWS_TRIES; tries++, rate *= FLOWS_SLOWER) {
 		if (run->traffic.flows / rate > FLOWS_PATIENCE)
 			break;
 		run->started = false;
@@ -419,7 +420,7 @@ static void run_case(const struct rx_case *what)
 	unsigned int round;
 
 	reset();
-	for (round = 0; round < what->rounds; round++)
+	for (round = 0; round < bench_rounds(what->rounds); round++)
 		run_round(what, round);
 	report(what);
 	if (what->measure & FLOWS)

@@ -101,6 +101,7 @@ struct rx_run {
 	bool keep;	/* the same flows in every trial */
 	uint32_t batch; /* packets sent at once */
 	bool started;	/* flows that are kept */
+	bool gone;	/* could not be started again */
 	struct bench_turn turn;
 	pthread_t thread;
 	clockid_t clock;

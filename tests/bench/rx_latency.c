@@ -244,7 +244,7 @@ static int run_case(const char *name, enum rx_wait wait)
 	memset(excuses, 0, sizeof(excuses));
 	for (i = 0; i < rx_system_count; i++)
 		rx_systems[i].broken = false;
-	for (round = 0; round < ROUNDS; round++)
+	for (round = 0; round < bench_rounds(ROUNDS); round++)
 		run_round(round, wait);
 	report(name);
 	return 0;

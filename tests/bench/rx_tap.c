@@ -37,7 +37,7 @@
 #define PORT "5201"
 #define SECONDS "1"   /* many short ones: the host moves the CPUs about */
 #define PACKET 1448.0 /* bytes of payload of each: MTU 1500, time stamps */
-#define ROUNDS 10u
+#define ROUNDS 12u
 #define OUTPUT_MAX (1 << 20)
 #define PRIORITY 5 /* before what else the machine does */
 #define PRIORITY_TEXT "5"
@@ -326,7 +326,7 @@ int bench_rx_tap(void)
 		return err;
 	tap.server = start_server();
 	usleep(300000);
-	for (round = 0; round < ROUNDS; round++)
+	for (round = 0; round < bench_rounds(ROUNDS); round++)
 		measure_round(round);
 	report();
 	kill(tap.server, SIGTERM);

@@ -115,7 +115,25 @@ void rx_stop(struct rx_run *run)
 	__atomic_store_n(&run->stop, true, __ATOMIC_RELAXED);
 	if (run->system->ops->consume)
 		pthread_join(run->thread, NULL);
-	run->system->ops->close(run->system);
+	if (!run->gone)
+		run->system->ops->close(run->system);
+}
+
+/*
+ * DPDK's AF_XDP driver may not receive another packet once it has lost some: no rate is too high
+ * for that, its process has to be started anew.
+ */
+static int start_again(struct rx_run *run)
+{
+	struct rx_system *system = run->system;
+	int err;
+
+	if (!system->program)
+		return 0;
+	system->ops->close(system);
+	err = system->ops->open(system, &run->traffic, run->wait);
+	system->broken = run->gone = err;
+	return err;
 }
 
 static void consumer_reset(struct rx_run *run)
@@ -308,7 +326,7 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 	trial->machine_s = bench_machine_busy() - busy;
 	bytes = system->ops->whole ? system->ops->whole(system) : system->ops->bytes(system);
 	judge(run, bytes - before, done, trial);
-	return 0;
+	return bytes == before ? start_again(run) : 0;
 }
 
 int rx_warm(struct rx_run *run, double rate)
