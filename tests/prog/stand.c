@@ -124,11 +124,12 @@ bool stand_sends(void)
 
 void stand_share(void)
 {
-	if (sends)
-		out_open();
+	int err = sends ? out_open() : 0;
+
+	ck_assert_msg(!err, "namespace, tap, packet socket: %s", strerror(-err));
 	stand_open(NULL);
 	if (sends)
-		out_attach(stand.ctx);
+		ck_assert_msg(!out_attach(stand.ctx), "%s", xdplace_error());
 	xdplace_lane_close(stand.lane[0]);
 	shared = stand.ctx;
 	stand.ctx = NULL;
@@ -139,7 +140,7 @@ void stand_unshare(void)
 	xdplace_close(shared);
 	shared = NULL;
 	if (sends)
-		out_close();
+		ck_assert_int_eq(out_close(), 0);
 }
 
 void stand_setup(void)

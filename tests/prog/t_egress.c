@@ -208,41 +208,16 @@ START_TEST(datagrams_in_one_packet_ipv6)
 }
 END_TEST
 
-/* A program in front of ours, which puts a tag beside the packet. */
-static int tagger(int programs, int id)
+/* Send `p` with a tag beside it; its flow is then that of `as`. */
+static void tagged(uint16_t id, const struct packet *p, const struct packet *as)
 {
-	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = htons(0x8100)},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = id},
-		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 6},
-		{.code = BPF_LD | BPF_DW | BPF_IMM,
-		 .dst_reg = 2,
-		 .src_reg = BPF_PSEUDO_MAP_FD,
-		 .imm = programs},
-		{0},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = 0},
-		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 77},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-
-	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "xpt_tagger", "Dual BSD/GPL", insns,
-			     COUNT(insns), NULL);
-}
-
-/* Send `p`; its flow is then that of `as`. */
-static void tagged(int program, const struct packet *p, const struct packet *as)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame.bytes, .repeat = 1);
 	union xp_key key;
 	uint32_t handle;
+	int r;
 
 	packet_build(p, &frame);
-	run.data_size_in = frame.len;
-	ck_assert_int_eq(bpf_prog_test_run_opts(program, &run), 0);
-	ck_assert_int_eq((int)run.retval, -1); /* next, please */
+	r = out_run(stand.ctx, frame.bytes, frame.len, OUT_TAG(id), false);
+	ck_assert_msg(r == -1, "%d instead of 'next, please'", r);
 	stand.frames++;
 	packet_key(as, &key);
 	ck_assert_msg(!xdplace_flow_find(stand.ctx, &key, as->v6, &handle), "no such flow");
@@ -254,25 +229,16 @@ static void tagged(int program, const struct packet *p, const struct packet *as)
 START_TEST(tag_beside_the_packet)
 {
 	struct packet p = {.udp = 1, .len = 100}, as = p;
-	int zero = 0, programs, vlan, outer;
 
-	programs = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "xpt_programs", 4, 4, 1, NULL);
-	ck_assert_int_eq(bpf_map_update_elem(programs, &zero, &stand.ctx->egress, BPF_ANY), 0);
-	vlan = tagger(programs, VLAN);
-	outer = tagger(programs, OUTER);
-	ck_assert_msg(vlan >= 0 && outer >= 0, "tagger: %s", strerror(errno));
 	as.wrap = WRAP_VLAN;
 	as.vnet = VLAN;
-	tagged(vlan, &p, &as);
+	tagged(VLAN, &p, &as);
 	p.v6 = as.v6 = 1;
-	tagged(vlan, &p, &as);
+	tagged(VLAN, &p, &as);
 	p.wrap = WRAP_VLAN;
 	as.wrap = WRAP_QINQ;
 	p.vnet = as.vnet = VLAN;
-	tagged(outer, &p, &as);
-	close(vlan);
-	close(outer);
-	close(programs);
+	tagged(OUTER, &p, &as);
 }
 END_TEST
 
