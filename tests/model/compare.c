@@ -49,11 +49,48 @@ static uint32_t handed_over(const struct xp_completion *c)
 	return n;
 }
 
+static const struct model_flow *flow_of(const struct driver *d, uint32_t handle)
+{
+	uint32_t i;
+
+	for (i = 0; i < d->m.flows; i++)
+		if (d->handle[d->m.flow[i]->id] == handle)
+			return d->m.flow[i];
+	return NULL;
+}
+
+/* In an own area they lie one behind the other, in one piece (R10). */
+static int check_own(struct driver *d, const struct xp_completion *c)
+{
+	const struct model_flow *f = d->m.config.own_areas ? flow_of(d, c->flow) : NULL;
+	uint64_t at = c->offset, in;
+
+	if (!f || !f->own.length || c->flags & XP_FRAME)
+		return 0;
+	if (f->rtp)
+		at = f->state == XP_FLOW_EXPECTED ? 0 : (at - f->rtp->first) << f->rtp->shift;
+	in = at - f->own.start;
+	if (in >= f->own.length) /* also what lies before it */
+		return c->data >= d->m.own_base && c->opcode != XP_FRAGMENT
+			       ? differ(d, "stream offset %llu is in an own area",
+					(unsigned long long)at)
+			       : 0;
+	if (c->data != f->own.address + in || in + c->data_len > f->own.length ||
+	    (c->data2 != XP_NONE && c->data2 < d->m.own_base) ||
+	    c->flags & (XP_RELEASE_DATA | XP_RELEASE_DATA2))
+		return differ(d, "stream offset %llu + %u lies at %u, own area: %llu at %u",
+			      (unsigned long long)at, c->data_len, c->data,
+			      (unsigned long long)f->own.start, f->own.address);
+	return 0;
+}
+
 /* Stream data lie where their offset says; the second area begins with the bytes behind. */
 static int check_place(struct driver *d, const struct xp_completion *c)
 {
 	uint32_t mask = size_of_area(d) - 1;
 
+	if (check_own(d, c))
+		return -1;
 	if (c->flags & XP_FRAME || d->part || c->reason == XP_R_RTP)
 		return 0;
 	if ((c->data & mask) != (c->offset & mask))
@@ -290,7 +327,8 @@ static int compare_fields(struct driver *d, const struct model_flow *f, const st
 }
 
 #define FLAGS                                                                                      \
-	(XP_FLOW_TAKE | XP_FLOW_V6 | XP_FLOW_PICKED | XP_FLOW_FIN | XP_FLOW_ACKS | XP_FLOW_RTP)
+	(XP_FLOW_TAKE | XP_FLOW_V6 | XP_FLOW_PICKED | XP_FLOW_FIN | XP_FLOW_OWN | XP_FLOW_ACKS |   \
+	 XP_FLOW_RTP)
 
 static int compare_flow(void *arg, const struct xp_flow *flow)
 {
@@ -349,6 +387,18 @@ int compare_flows(struct driver *d)
 }
 
 /* ---- areas ---- */
+
+int compare_own(struct driver *d)
+{
+	size_t i, bytes = d->umem_size - d->m.own_base;
+
+	if (!d->config->own_areas || !memcmp(d->umem + d->m.own_base, d->m.own, bytes))
+		return 0;
+	for (i = 0; d->umem[d->m.own_base + i] == d->m.own[i]; i++)
+		;
+	return differ(d, "own areas: byte %zu is %02x, should be %02x", i,
+		      d->umem[d->m.own_base + i], d->m.own[i]);
+}
 
 int compare_areas(struct driver *d)
 {

@@ -17,6 +17,8 @@ int compare_events(struct driver *d);
 int compare_counters(struct driver *d);
 /* Every field of every flow. */
 int compare_flows(struct driver *d);
+/* Own areas hold what was told of, and nothing else has been written there. */
+int compare_own(struct driver *d);
 /* Areas: none lost or twice, as many of each kind in use. */
 int compare_areas(struct driver *d);
 

@@ -18,8 +18,11 @@
 
 #define FEW (1u << 20)	 /* bytes of a UMEM whose areas run out */
 #define PLAIN_HEADERS 54 /* Ethernet, IPv4, TCP */
-#define AUDITS 8	 /* one for so many schedules */
-#define MANY 8192	 /* completions: more than a ring of the setups has */
+#define DEFAULT_AREA 4096u
+#define AUDITS 8     /* one for so many schedules */
+#define RTP_SHIFT 10 /* of flows that are added: slots of 1024 bytes */
+#define RTP_DEADLINE 30000
+#define MANY 8192 /* completions: more than a ring of the setups has */
 
 static struct xp_completion seen[MANY];
 
@@ -43,6 +46,7 @@ static struct xdplace_opts options(const struct setup *s)
 		.datagrams = s->datagrams,
 		.fragment_age_ms = s->fragment_age,
 		.rtp = s->rtp,
+		.own_size = s->own * (s->area ? s->area : DEFAULT_AREA),
 		.no_checksum = s->no_checksum,
 		.no_pickup = s->no_pickup,
 		.no_selftest = true,
@@ -99,6 +103,8 @@ int driver_open(struct driver *d, const struct setup *setup)
 		d->umem = xdplace_umem(d->ctx, &d->umem_size);
 		err = add_rules(d, setup);
 	}
+	if (!err && d->config->own_areas)
+		memset(d->umem + d->m.own_base, 0, d->umem_size - d->m.own_base);
 	if (!err)
 		err = open_lanes(d);
 	if (err)
@@ -261,23 +267,68 @@ static int step_packet(struct driver *d, const struct step *step)
 	return compare_counters(d);
 }
 
-static int step_add(struct driver *d, const struct step *step)
+static struct model_own own_of(const struct driver *d, const struct step *step)
+{
+	uint32_t shift = d->config->area_shift;
+	struct model_own own = {.start = (uint64_t)step->own_start << shift,
+				.length = (uint32_t)step->own_areas << shift,
+				.address = d->m.own_base + ((uint32_t)step->own_at << shift)};
+
+	return own;
+}
+
+static struct xdplace_flow_opts flow_opts(const struct step *step, const struct model_own *own)
 {
 	struct xdplace_flow_opts opts = {.size = sizeof(opts), .lane = step->lane};
-	uint32_t handle = XP_NONE;
-	union xp_key key;
-	int is, should;
 
 	opts.take = step->p.flags & FIN;
-	packet_key(&step->p, &key);
-	is = xdplace_flow_add(d->ctx, &key, step->p.v6, &opts, &handle);
-	should = model_add(&d->m, step->lane, &key, step->p.v6, opts.take);
+	if (own->length) {
+		opts.own_start = own->start;
+		opts.own_length = own->length;
+		opts.own_address = own->address;
+	}
+	return opts;
+}
+
+static int step_add(struct driver *d, const struct step *step)
+{
+	struct model_add add = {.v6 = step->p.v6, .own = own_of(d, step)};
+	struct xdplace_flow_opts opts = flow_opts(step, &add.own);
+	uint32_t handle = XP_NONE;
+	int is, should;
+
+	packet_key(&step->p, &add.key);
+	add.take = opts.take;
+	if (step->rtp.on) {
+		opts.rtp = true;
+		opts.slot = 1u << RTP_SHIFT;
+		opts.deadline_ms = RTP_DEADLINE;
+		add.rtp = XP_RTP(RTP_SHIFT, RTP_DEADLINE);
+	}
+	is = xdplace_flow_add(d->ctx, &add.key, add.v6, &opts, &handle);
+	should = model_add(&d->m, step->lane, &add);
 	number_flows(d);
 	if (is != should)
 		return differ(d, "add: %d, should be %d", is, should);
 	if (!is)
 		d->handle[d->m.ids] = handle;
 	return 0;
+}
+
+static int step_own(struct driver *d, const struct step *step)
+{
+	struct model_own own = own_of(d, step);
+	struct xdplace_flow_opts opts = flow_opts(step, &own);
+	union xp_key key;
+	uint32_t handle;
+	int is, should;
+
+	packet_key(&step->p, &key);
+	is = xdplace_flow_find(d->ctx, &key, step->p.v6, &handle);
+	if (!is)
+		is = xdplace_flow_own(d->ctx, handle, &opts);
+	should = model_own(&d->m, &key, &own);
+	return is == should ? 0 : differ(d, "own: %d, should be %d", is, should);
 }
 
 static int step_delete(struct driver *d, const struct step *step)
@@ -302,6 +353,8 @@ static int step_command(struct driver *d, const struct step *step)
 
 	if (step->kind == STEP_ADD)
 		r = step_add(d, step);
+	if (step->kind == STEP_OWN)
+		r = step_own(d, step);
 	if (step->kind == STEP_DELETE)
 		r = step_delete(d, step);
 	if (step->kind == STEP_TICK) {
@@ -433,7 +486,7 @@ static int finish(struct driver *d)
 	bool audit = d->careful || d->runs++ % AUDITS == 0;
 
 	/* An audit takes as long as the schedule, and what is lost stays lost. */
-	if (compare_flows(d) || release_all(d) || (audit && compare_areas(d)))
+	if (compare_flows(d) || compare_own(d) || release_all(d) || (audit && compare_areas(d)))
 		return -1;
 	if (flush(d))
 		return -1;

@@ -503,17 +503,76 @@ uint32_t model_lane_of(const struct model *m, uint32_t lane, const uint8_t *fram
 	return g ? g->lane : f ? f->lane : lane;
 }
 
+/* ---- own areas ---- */
+
+bool own_has(const struct model_flow *f, uint64_t at)
+{
+	return at >= f->own.start && at - f->own.start < f->own.length;
+}
+
+void own_put(struct model *m, const struct model_flow *f, uint64_t at, uint32_t bytes,
+	     const uint8_t *data)
+{
+	if (own_has(f, at))
+		memcpy(m->own + (f->own.address - m->own_base) + (at - f->own.start), data, bytes);
+}
+
+void own_leave(struct model_flow *f)
+{
+	f->own.length = 0;
+	f->flags &= ~XP_FLOW_OWN;
+}
+
+static int own_take(struct model *m, struct model_flow *f, const struct model_own *own)
+{
+	const struct model_own *other;
+	uint32_t i;
+
+	for (i = 0; i < m->flows; i++) {
+		other = &m->flow[i]->own;
+		if (own->address < other->address + other->length &&
+		    other->address < own->address + own->length)
+			return -EBUSY;
+	}
+	f->own = *own;
+	f->flags |= XP_FLOW_OWN;
+	return 0;
+}
+
 /* ---- commands ---- */
 
-int model_add(struct model *m, uint32_t lane, const union xp_key *key, bool v6, bool take)
+int model_add(struct model *m, uint32_t lane, const struct model_add *add)
 {
 	struct turn t = turn_start(m, lane);
+	int err = 0;
 
-	if (model_find(m, key))
+	if (model_find(m, &add->key))
 		return -EEXIST;
+	if (add->rtp && m->lane[lane].rtp >= m->config.rtp)
+		return -ENOBUFS;
 	make_room(&t);
-	new_flow(&t, key, (take ? XP_FLOW_TAKE : 0) | (v6 ? XP_FLOW_V6 : 0));
-	return 0;
+	t.f = new_flow(&t, &add->key, (add->take ? XP_FLOW_TAKE : 0) | (add->v6 ? XP_FLOW_V6 : 0));
+	if (add->rtp)
+		rtp_set_up(&t, t.f, add->rtp);
+	if (add->own.length)
+		err = own_take(m, t.f, &add->own);
+	if (err)
+		forget(m, t.f);
+	return err;
+}
+
+int model_own(struct model *m, const union xp_key *key, const struct model_own *own)
+{
+	struct model_flow *f = model_find(m, key);
+
+	turn_start(m, f ? f->lane : 0);
+	if (!f || f->state == XP_FLOW_CLOSED)
+		return -ENOENT;
+	if (f->own.length)
+		return -EEXIST;
+	if (f->state == XP_FLOW_OPEN && (f->edge > own->start || f->runs || f->rtp))
+		return -EBUSY;
+	return own_take(m, f, own);
 }
 
 int model_delete(struct model *m, const union xp_key *key)
@@ -646,6 +705,10 @@ void model_open(struct model *m, const struct xp_config *config, const struct xp
 	m->config = *config;
 	m->rule = rule;
 	m->rules = rules;
+	m->own_base = (config->areas - config->own_areas) << config->area_shift;
+	m->own = calloc(config->own_areas + 1, 1u << config->area_shift);
+	if (!m->own)
+		abort();
 	deal(m);
 }
 
@@ -657,5 +720,6 @@ void model_close(struct model *m)
 	while (m->datagrams)
 		free(m->datagram[--m->datagrams]);
 	free(m->datagram);
+	free(m->own);
 	outcome_free(&m->out);
 }

@@ -150,11 +150,18 @@ struct model_rtp {
 	bool held[XP_RTP_WINDOW];		 /* areas */
 };
 
+/* A piece of memory for the bytes of one stream from `start` on (R10). */
+struct model_own {
+	uint64_t start;
+	uint32_t length; /* 0: none */
+	uint32_t address;
+};
+
 struct model_flow {
 	uint32_t id;
 	union xp_key key;
 	uint8_t state; /* enum xp_flow_state */
-	uint8_t flags; /* XP_FLOW_TAKE, _V6, _PICKED, _FIN, _ACKS */
+	uint8_t flags; /* XP_FLOW_TAKE, _V6, _PICKED, _FIN, _ACKS, _OWN, _RTP */
 	uint8_t lane;
 	uint8_t strays;
 	uint32_t isn;
@@ -173,6 +180,7 @@ struct model_flow {
 	uint8_t *ahead;		  /* its bytes, at offset modulo the window's size */
 	bool held[XP_MAX_WINDOW]; /* areas, at their number modulo the window */
 	struct model_rtp *rtp;
+	struct model_own own;
 };
 
 struct model_lane {
@@ -221,6 +229,8 @@ struct model {
 	struct model_datagram **datagram; /* in the order in which they began */
 	uint32_t datagrams;
 	struct model_lane lane[XP_MAX_LANES];
+	uint32_t own_base; /* UMEM offset of the own areas */
+	uint8_t *own;	   /* what has to be in them; the rest 0 */
 	struct xp_counters counters;
 	struct outcome out; /* of the last call */
 };
@@ -232,8 +242,15 @@ void model_close(struct model *m);
 /* A frame on a lane. `ring_full`: its completions have no room. */
 void model_packet(struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len,
 		  bool ring_full);
-/* Commands: as xdplace_flow_add(), _del(), xdplace_lane_tick(), _flush(). 0 or -errno. */
-int model_add(struct model *m, uint32_t lane, const union xp_key *key, bool v6, bool take);
+/* Commands: as xdplace_flow_add(), _own(), _del(), xdplace_lane_tick(), _flush(). 0 or -errno. */
+struct model_add {
+	union xp_key key;
+	bool v6, take;
+	uint32_t rtp; /* XP_RTP() or 0 */
+	struct model_own own;
+};
+int model_add(struct model *m, uint32_t lane, const struct model_add *add);
+int model_own(struct model *m, const union xp_key *key, const struct model_own *own);
 int model_delete(struct model *m, const union xp_key *key);
 void model_tick(struct model *m, uint32_t lane);
 void model_flush(struct model *m, uint32_t lane);

@@ -239,17 +239,18 @@ static void place(struct turn *t, const struct media *r, int64_t n)
 {
 	uint32_t headers = t->d.headers + r->header;
 	struct model_flow *f = t->f;
-	bool *held;
+	bool *held, own;
 
 	if (n - f->rtp->edge >= XP_RTP_WINDOW)
 		give_up(t, f, n - XP_RTP_WINDOW + 1, XP_R_GAP_WINDOW);
 	if (n == f->rtp->edge && t->opcode == XP_EARLY)
 		t->opcode = XP_APPEND;
 	held = area_of(t->m, f, place_of(f, n));
-	if (!*held && r->bytes)
+	own = own_has(f, place_of(f, n));
+	if (!*held && r->bytes && !own)
 		*held = take_area(t);
 	t->reason = XP_R_RTP;
-	if (r->bytes && !*held) {
+	if (r->bytes && !*held && !own) {
 		take_header(t, headers, false);
 		t->reason = XP_R_NO_AREA;
 		tell(t, f, t->opcode, t->reason, n);
@@ -258,6 +259,7 @@ static void place(struct turn *t, const struct media *r, int64_t n)
 	take_header(t, headers, false);
 	rise(t, f, n);
 	keep(f, t->frame + headers, r->bytes, n);
+	own_put(t->m, f, place_of(f, n), r->bytes, t->frame + headers);
 	tell_packet(t, f, t->opcode, 0, n);
 	t->placed = r->bytes;
 	f->bytes += r->bytes;
@@ -337,6 +339,7 @@ void rtp_set_up(struct turn *t, struct model_flow *f, uint32_t rtp)
 	f->rtp->rtp = rtp;
 	f->rtp->shift = XP_RTP_SLOT_SHIFT(rtp);
 	f->rtp->deadline = (us + tick - 1) / tick;
+	f->rtp->highest = -1; /* nothing is missing */
 	f->rtp->block = true;
 	t->m->lane[t->lane].rtp++;
 }

@@ -252,22 +252,34 @@ static void text_of_packet(const struct step *step, char *text, size_t size)
 	text_of_part(step, text, size, at);
 }
 
+static void text_of_command(const struct step *step, const char *what, char *text, size_t size)
+{
+	size_t at = snprintf(text, size, "%s ", what);
+
+	at = text_of_key(&step->p, text, size, at);
+	if (step->kind == STEP_ADD)
+		at += snprintf(text + at, size - at, " to lane %u%s%s", step->lane,
+			       step->p.flags & FIN ? ", take" : "", step->rtp.on ? ", rtp" : "");
+	if (step->own_areas)
+		snprintf(text + at, size - at, ", own areas %u + %u from area %u of the stream on",
+			 step->own_at, step->own_areas, step->own_start);
+}
+
 void step_text(const struct step *step, char *text, size_t size)
 {
-	size_t at;
 
 	switch (step->kind) {
 	case STEP_PACKET:
 		text_of_packet(step, text, size);
 		break;
 	case STEP_ADD:
-		at = snprintf(text, size, "add %sto lane %u: ", step->p.flags & FIN ? "take " : "",
-			      step->lane);
-		text_of_key(&step->p, text, size, at);
+		text_of_command(step, "add", text, size);
+		break;
+	case STEP_OWN:
+		text_of_command(step, "own", text, size);
 		break;
 	case STEP_DELETE:
-		at = snprintf(text, size, "delete ");
-		text_of_key(&step->p, text, size, at);
+		text_of_command(step, "delete", text, size);
 		break;
 	case STEP_SLEEP:
 		snprintf(text, size, "sleep %u ms", step->ms);

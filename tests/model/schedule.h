@@ -15,7 +15,8 @@
 
 enum step_kind {
 	STEP_PACKET,
-	STEP_ADD,    /* expect a flow of the packet's key; with FIN: take */
+	STEP_ADD,    /* expect a flow of the packet's key; with FIN: take; perhaps RTP */
+	STEP_OWN,    /* give a flow an own area */
 	STEP_DELETE, /* end it */
 	STEP_SLEEP,
 	STEP_TICK,
@@ -50,6 +51,8 @@ struct step {
 	bool more;	   /* not the last */
 	uint32_t at, bytes;
 	uint32_t id;
+	uint8_t own_at, own_areas; /* own area: which of them, how many; 0: none */
+	uint8_t own_start;	   /* its first byte of the stream, in areas */
 	struct packet p;
 	struct rtp rtp;
 };
@@ -69,6 +72,7 @@ struct setup {
 	uint32_t umem, area, window, flows, early, lanes, ring, threshold;
 	uint32_t flow_age, closed_age, hole_age; /* ms */
 	uint32_t datagrams, fragment_age, rtp;
+	uint32_t own; /* areas */
 	bool no_checksum, no_pickup;
 };
 #define SETUPS 8

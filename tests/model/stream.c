@@ -58,6 +58,8 @@ static bool hold(struct turn *t, struct model_flow *f, uint64_t at)
 {
 	bool *held = &f->held[at / area_size(t->m) % t->m->config.window];
 
+	if (own_has(f, at))
+		return true;
 	if (!*held)
 		*held = take_area(t);
 	return *held;
@@ -392,6 +394,7 @@ static void place_ahead(struct turn *t, uint64_t at, uint32_t bytes, const uint8
 	if (!f->ahead || !add_run(f, at, at + bytes))
 		abort();
 	memcpy(f->ahead + at % window_bytes(t->m), data, bytes);
+	own_put(t->m, f, at, bytes, data);
 	tell_data(t, f, XP_EARLY, 0, at, bytes, data);
 }
 
@@ -400,6 +403,7 @@ static void place_next(struct turn *t, uint32_t bytes, const uint8_t *data)
 	/* It came early, but what was before it has been given up. */
 	if (t->opcode == XP_EARLY)
 		t->opcode = XP_APPEND;
+	own_put(t->m, t->f, t->f->edge, bytes, data);
 	tell_data(t, t->f, t->opcode, 0, t->f->edge, bytes, data);
 	advance(t->m, t->f, bytes);
 }
@@ -522,6 +526,7 @@ static void close_flow(struct turn *t, struct model_flow *f)
 {
 	f->state = XP_FLOW_CLOSED;
 	f->runs = 0;
+	own_leave(f);
 	if (f->rtp)
 		rtp_leave(t, f);
 	memset(f->held, 0, sizeof(f->held));
@@ -563,7 +568,7 @@ void stream_place(struct turn *t, const struct verdict *v)
 		f->flags |= XP_FLOW_FIN;
 		f->fin = v->to;
 	}
-	if (t->g && !t->d.tcp)
+	if (t->g && !t->d.tcp && !f->own.length)
 		place_together(t, v->from, v->to, t->frame + t->d.headers);
 	else
 		t->reason = place(t, v->from, v->to,

@@ -50,6 +50,11 @@ static inline uint32_t area_size(const struct model *m)
 bool ticks_older(struct model *m, uint32_t since, uint32_t limit);
 void count_reason(struct model *m, unsigned reason);
 bool take_area(struct turn *t);
+/* Is stream offset `at` in the flow's own area? What belongs there is written down. */
+bool own_has(const struct model_flow *f, uint64_t at);
+void own_put(struct model *m, const struct model_flow *f, uint64_t at, uint32_t bytes,
+	     const uint8_t *data);
+void own_leave(struct model_flow *f);
 /* Cells for `bytes` of the packet; without an area t->reason says so. */
 void take_header(struct turn *t, uint32_t bytes, bool hybrid);
 struct event *tell(struct turn *t, const struct model_flow *f, uint8_t opcode, uint8_t reason,
