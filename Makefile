@@ -43,7 +43,8 @@ EXAMPLES := $(patsubst user/examples/%.c,$(BUILD)/examples/%,$(wildcard user/exa
 # Not $(BUILD)/tests/host/*.o: $(BUILD)/tests/host is the program.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/host/*.c))
 PROG_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/prog/*.c))
-MODEL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/model/*.c) tests/prog/packet.c)
+MODEL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/model/*.c) tests/prog/packet.c \
+	tests/prog/out.c)
 NET_TOOLS := $(patsubst tests/net/%.c,$(BUILD)/tests/%,$(wildcard tests/net/*.c))
 KERNEL_TOOLS := $(patsubst tests/kernels/%.c,$(BUILD)/tests/%,$(wildcard tests/kernels/*.c))
 # A file is a target, but for those that all share or that have a main() of their own.

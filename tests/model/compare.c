@@ -244,7 +244,7 @@ int compare_events(struct driver *d)
 	for (i = 0; i < n; i++)
 		if (compare_event(d, i))
 			return -1;
-	if (d->told.header != d->m.out.header || d->headers > 1u + d->part)
+	if (d->told.header != d->m.out.header || d->headers > d->packets + d->part)
 		return differ(d, "%u bytes of headers in %u cells, should be %u", d->told.header,
 			      d->headers, d->m.out.header);
 	if (memcmp(d->told.cells, d->m.out.cells, d->told.header))

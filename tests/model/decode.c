@@ -69,13 +69,14 @@ static uint32_t fold(uint64_t sum)
 }
 
 /* `field`: where the checksum is. One that holds the pseudo-header's sum is unfinished (R1). */
-static bool good(const struct range *r, const struct decoded *d, uint8_t proto, uint32_t field)
+static bool good(const struct range *r, struct decoded *d, uint8_t proto, uint32_t field)
 {
 	uint32_t length = r->end - r->l4;
 	uint64_t pseudo = proto + length;
 
 	pseudo += d->v6 ? add(r, r->l3 + 8, 32) : add(r, r->l3 + 12, 8);
-	if (fold(pseudo) == get16(r, field))
+	d->unfinished = fold(pseudo) == get16(r, field);
+	if (d->unfinished)
 		return true;
 	return fold(pseudo + add(r, r->l4, length)) == 0xffff;
 }

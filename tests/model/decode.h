@@ -20,6 +20,7 @@ struct decoded {
 	bool tcp;
 	bool ip_damaged; /* IPv4 header checksum */
 	bool damaged;	 /* TCP or UDP checksum */
+	bool unfinished; /* it holds the pseudo-header's sum */
 	uint8_t flags;	 /* TCP, as on the wire: FIN 1, SYN 2, RST 4, ACK 16 */
 	uint32_t seq;
 	uint32_t ack;

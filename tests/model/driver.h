@@ -23,6 +23,7 @@ struct driver {
 	uint32_t headers;    /* completions of this step that name a header */
 	struct frame frame;  /* of the step in work */
 	bool part;	     /* which is a fragment */
+	uint32_t packets;    /* that it is */
 	uint32_t unreleased[XP_MAX_LANES]; /* completions */
 	uint32_t areas[XP_MAX_LANES];	   /* that these hand over */
 	bool holding;

@@ -10,6 +10,7 @@
  *	family_datagrams.c  UDP; whatever comes in fragments
  *	family_frames.c     networks, tunnels, options; damage
  *	family_rtp.c        RTP
+ *	family_out.c        what this host sends
  *	family_own.c        commands beside packets; own areas
  *	family_table.c      the flow table, commands, lanes, rules
  *	family_short.c      areas, completions and time run short
@@ -77,6 +78,7 @@ make_fn make_udp, make_udp_parts, make_tcp_parts, make_wrapped_parts, make_rules
 make_fn make_wrapped, make_damage;
 make_fn make_rtp, make_rtp_parts, make_rtp_window, make_rtp_late;
 make_fn make_own;
+make_fn make_out, make_halves, make_super, make_trains, make_tags, make_out_short;
 make_fn make_table, make_lanes, make_rules;
 make_fn make_short, make_rtp_short, make_ring, make_ages;
 

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../prog/out.h"
 #include "shrink.h"
 
 static struct {
@@ -389,6 +390,11 @@ int main(int argc, char **argv)
 		return 2;
 	if (options.list)
 		return list();
+	r = out_open();
+	if (r) {
+		fprintf(stderr, "model: namespace, tap, packet socket: %s\n", strerror(-r));
+		return r == -EPERM ? 77 : 1;
+	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	r = options.seconds < 0 ? run_all() : run_on();

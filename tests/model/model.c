@@ -251,7 +251,7 @@ static void set_up(struct turn *t, const struct xp_rule *rule, uint8_t inherited
 	uint8_t flags = inherited, opcode;
 
 	if (rule)
-		flags = rule->verdict == XP_RULE_TAKE ? XP_FLOW_TAKE : 0;
+		flags = rule->verdict == XP_RULE_TAKE && !t->out ? XP_FLOW_TAKE : 0;
 	flags |= t->d.v6 ? XP_FLOW_V6 : 0;
 	opcode = make_room(t);
 	t->f = new_flow(t, &t->d.key, flags);
@@ -405,38 +405,120 @@ static struct turn turn_start(struct model *m, uint32_t lane)
 	return t;
 }
 
-void model_packet(struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len,
-		  bool ring_full)
+/* t->d and t->frame are those of one packet. */
+static void one_packet(struct turn *t, bool ring_full)
 {
-	struct turn t = turn_start(m, lane);
 	const struct xp_rule *rule = NULL;
 	bool take;
 
-	t.frame = frame;
+	t->opcode = XP_FOREIGN;
+	t->reason = XP_R_OK;
+	if (t->d.part) {
+		part_packet(t, ring_full);
+		turn_end(t, t->take);
+		return;
+	}
+	t->f = model_find(t->m, &t->d.key);
+	if (t->f)
+		t->lane = t->f->lane;
+	else
+		rule = rule_for(t->m, &t->d);
+	if (!t->f && !rule) {
+		t->reason = XP_R_NO_RULE;
+		turn_end(t, false);
+		return;
+	}
+	take = t->f ? t->f->flags & XP_FLOW_TAKE : rule->verdict == XP_RULE_TAKE;
+	wanted(t, rule, ring_full);
+	turn_end(t, take);
+}
+
+/* The tag beside a packet is its outermost; in a tunnel tags say nothing (R2, IEEE 802.1ad). */
+static uint8_t put_tag(struct decoded *d, uint32_t tag)
+{
+	uint8_t *kind = d->v6 ? &d->key.v6.vnet_kind : &d->key.v4.vnet_kind;
+	uint32_t vnet = d->v6 ? d->key.v6.vnet : d->key.v4.vnet;
+
+	if (!tag)
+		return XP_R_OK;
+	if (*kind == XP_VNET_QINQ)
+		return XP_R_PROTOCOL;
+	if (*kind != XP_VNET_NONE && *kind != XP_VNET_VLAN)
+		return XP_R_OK;
+	vnet = *kind == XP_VNET_VLAN ? tag << 12 | vnet : tag;
+	*kind = *kind == XP_VNET_VLAN ? XP_VNET_QINQ : XP_VNET_VLAN;
+	if (d->v6)
+		d->key.v6.vnet = vnet;
+	else
+		d->key.v4.vnet = vnet;
+	return XP_R_OK;
+}
+
+static uint8_t read_frame(const struct model *m, const struct model_frame *frame, struct decoded *d)
+{
+	uint8_t reason;
+
+	if (frame->came_in)
+		return XP_R_FORWARDED;
+	reason = decode(frame->bytes, frame->len, m->config.protocols, d);
+	return reason ? reason : put_tag(d, frame->tag);
+}
+
+static uint32_t packets_of(const struct model_frame *frame, const struct decoded *d)
+{
+	if (!frame->gso || d->tcp || d->part || d->payload <= frame->gso)
+		return 1;
+	return (d->payload + frame->gso - 1) / frame->gso;
+}
+
+uint32_t model_packets(const struct model *m, const struct model_frame *frame)
+{
+	struct decoded d;
+
+	return read_frame(m, frame, &d) ? 1 : packets_of(frame, &d);
+}
+
+/* The n-th of several datagrams, behind the headers of all of them. */
+static void cut(struct turn *t, const struct model_frame *frame, const struct decoded *all,
+		uint32_t n)
+{
+	static uint8_t one[XP_MAX_HEADER + MAX_DATAGRAM];
+	uint32_t at = n * frame->gso, left = all->payload - at;
+	bool v4_without = !all->v6 && !frame->bytes[all->l4 + 6] && !frame->bytes[all->l4 + 7];
+
+	t->d = *all;
+	t->d.payload = left < frame->gso ? left : frame->gso;
+	/* A sum that counts all of them and is finished is that of none. */
+	t->d.damaged = !all->unfinished && !v4_without;
+	memcpy(one, frame->bytes, all->headers);
+	memcpy(one + all->headers, frame->bytes + all->headers + at, t->d.payload);
+	t->frame = one;
+}
+
+void model_packet(struct model *m, const struct model_frame *frame, uint32_t refused)
+{
+	struct turn t = turn_start(m, frame->lane), start;
+	struct decoded d;
+	uint32_t i, n;
+
+	t.frame = frame->bytes;
 	t.opcode = XP_FOREIGN;
-	t.reason = decode(frame, len, m->config.protocols, &t.d);
+	t.out = frame->out;
+	t.reason = read_frame(m, frame, &d);
 	if (t.reason) {
 		turn_end(&t, false);
 		return;
 	}
-	if (t.d.part) {
-		part_packet(&t, ring_full);
-		turn_end(&t, t.take);
-		return;
+	t.d = d;
+	start = t;
+	n = packets_of(frame, &d);
+	for (i = 0; i < n; i++) {
+		t = start;
+		if (n > 1)
+			cut(&t, frame, &d, i);
+		one_packet(&t, i + refused >= n);
+		m->out.sealed = true;
 	}
-	t.f = model_find(m, &t.d.key);
-	if (t.f)
-		t.lane = t.f->lane;
-	else
-		rule = rule_for(m, &t.d);
-	if (!t.f && !rule) {
-		t.reason = XP_R_NO_RULE;
-		turn_end(&t, false);
-		return;
-	}
-	take = t.f ? t.f->flags & XP_FLOW_TAKE : rule->verdict == XP_RULE_TAKE;
-	wanted(&t, rule, ring_full);
-	turn_end(&t, take);
 }
 
 void packet_together(struct turn *t)
@@ -488,19 +570,19 @@ struct wish part_wish(const struct turn *t)
 	return wish;
 }
 
-uint32_t model_lane_of(const struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len)
+uint32_t model_lane_of(const struct model *m, const struct model_frame *frame)
 {
 	struct model_datagram *g = NULL;
 	struct model_flow *f = NULL;
 	struct decoded d;
 
-	if (decode(frame, len, m->config.protocols, &d))
-		return lane;
+	if (read_frame(m, frame, &d))
+		return frame->lane;
 	if (d.part)
 		g = datagram_find(m, &d);
 	else
 		f = model_find(m, &d.key);
-	return g ? g->lane : f ? f->lane : lane;
+	return g ? g->lane : f ? f->lane : frame->lane;
 }
 
 /* ---- own areas ---- */

@@ -120,6 +120,19 @@ struct outcome {
 	size_t events, event_room;
 	uint8_t *bytes;
 	size_t used, byte_room;
+	bool sealed; /* what follows is of another packet: no event goes on */
+};
+
+/* A frame, and what is known of it beside its bytes. */
+struct model_frame {
+	const uint8_t *bytes;
+	uint32_t len;
+	uint32_t lane;
+	/* Sent by this host (R19): not cut yet, its tag not in it yet, or seen when it came in. */
+	bool out;
+	bool came_in;
+	uint32_t gso; /* payload of the packets that it will be; 0: it is one */
+	uint32_t tag; /* VLAN id; 0: none */
 };
 
 struct range64 {
@@ -239,9 +252,10 @@ void model_open(struct model *m, const struct xp_config *config, const struct xp
 		uint32_t rules);
 void model_close(struct model *m);
 
-/* A frame on a lane. `ring_full`: its completions have no room. */
-void model_packet(struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len,
-		  bool ring_full);
+/* Packets that a frame is: datagrams are told of one by one, TCP is one. */
+uint32_t model_packets(const struct model *m, const struct model_frame *frame);
+/* A frame; for the last `refused` of its packets there is no room in the ring. */
+void model_packet(struct model *m, const struct model_frame *frame, uint32_t refused);
 /* Commands: as xdplace_flow_add(), _own(), _del(), xdplace_lane_tick(), _flush(). 0 or -errno. */
 struct model_add {
 	union xp_key key;
@@ -259,7 +273,7 @@ void model_release(struct model *m, uint32_t lane, uint32_t areas);
 
 struct model_flow *model_find(const struct model *m, const union xp_key *key);
 /* The lane that a frame's completions will be told in; of a fragment's, the first ones. */
-uint32_t model_lane_of(const struct model *m, uint32_t lane, const uint8_t *frame, uint32_t len);
+uint32_t model_lane_of(const struct model *m, const struct model_frame *frame);
 /* Areas of the lane that are placed into, by kind. */
 void model_areas(const struct model *m, uint32_t kind[XP_AREA_KINDS]);
 

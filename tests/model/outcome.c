@@ -52,13 +52,14 @@ void outcome_add(struct outcome *out, const struct event *event, const uint8_t *
 	if (bytes)
 		memcpy(out->bytes + out->used, data, bytes);
 	out->used += bytes;
-	if (last && continues(last, event)) {
+	if (last && !out->sealed && continues(last, event)) {
 		last->length += event->length;
 		last->opcode = event->opcode;
 		last->reason = event->reason;
 		last->flags = event->flags;
 		return;
 	}
+	out->sealed = false;
 	out->event = grown(out->event, &out->event_room, out->events + 1, sizeof(*event));
 	out->event[out->events] = *event;
 	out->event[out->events++].bytes = out->used - bytes;
@@ -70,6 +71,7 @@ void outcome_clear(struct outcome *out)
 	out->header = 0;
 	out->events = 0;
 	out->used = 0;
+	out->sealed = false;
 }
 
 /* By insertion: stable, and there are few. */

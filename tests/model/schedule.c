@@ -60,27 +60,37 @@ bool schedule_prepend(struct schedule *s, const struct schedule *before)
 	return true;
 }
 
+static void put_rtp_header(const struct rtp *r, uint8_t *p, uint16_t seq)
+{
+	uint32_t i;
+
+	p[0] = (0x80 | !!r->padding << 5 | !!r->extension << 4 | r->csrcs) ^ r->first;
+	p[1] = r->second;
+	p[2] = seq >> 8;
+	p[3] = seq;
+	for (i = 0; i < 4; i++)
+		p[8 + i] = r->ssrc >> (24 - 8 * i);
+}
+
 static void put_rtp(const struct step *step, struct frame *f)
 {
 	const struct rtp *r = &step->rtp;
 	uint8_t *p = f->bytes + f->headers, *check = f->bytes + f->l4 + 6;
-	uint32_t at = 12 + 4 * r->csrcs, i;
+	uint32_t at = 12 + 4 * r->csrcs, next;
 
 	if (!r->on || f->payload < 12)
 		return;
-	p[0] = (0x80 | !!r->padding << 5 | !!r->extension << 4 | r->csrcs) ^ r->first;
-	p[1] = r->second;
-	p[2] = r->seq >> 8;
-	p[3] = r->seq;
-	for (i = 0; i < 4; i++)
-		p[8 + i] = r->ssrc >> (24 - 8 * i);
+	put_rtp_header(r, p, r->seq);
+	/* Several datagrams in one packet: each has a header. */
+	for (next = step->gso; next && next + 12 <= f->payload; next += step->gso)
+		put_rtp_header(r, p + next, r->seq + next / step->gso);
 	if (r->extension && at + 4 <= f->payload) {
 		p[at + 2] = 0;
 		p[at + 3] = r->extension - 1;
 	}
 	if (r->padding)
 		p[f->payload - 1] = r->padding ^ r->lie;
-	if (step->p.fault != FAULT_NO_CHECKSUM)
+	if (step->p.fault != FAULT_NO_CHECKSUM && step->p.fault != FAULT_PSEUDO)
 		frame_fix_l4(f);
 	if (step->p.fault == FAULT_CHECKSUM)
 		*check ^= 0x04;
@@ -180,7 +190,9 @@ static size_t text_of_extras(const struct step *step, char *text, size_t size, s
 		{" first-extension %ld longer", p->extension},
 		{" atomic-fragment", p->pure_fragment},
 		{" vnet %ld", p->vnet},
-		{" UDP length %+ld", p->udp_more},
+		{" tag %ld beside it", step->tag},
+		{" in packets of %ld", step->gso},
+		{" forwarded", step->came_in},
 		{" cut %ld", step->cut},
 		{" byte %ld changed", step->poke_bits ? step->poke : 0},
 		{" and the IP checksum with it", step->mend},
@@ -234,7 +246,7 @@ static void text_of_packet(const struct step *step, char *text, size_t size)
 	char flags[8];
 	size_t at, i, n = 0;
 
-	at = snprintf(text, size, "lane %u: ", step->lane);
+	at = snprintf(text, size, "lane %u%s: ", step->lane, step->out ? ", sent" : "");
 	at = text_of_key(p, text, size, at);
 	for (i = 0; letters[i]; i++)
 		if (p->flags >> i & 1)

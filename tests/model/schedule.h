@@ -51,6 +51,10 @@ struct step {
 	bool more;	   /* not the last */
 	uint32_t at, bytes;
 	uint32_t id;
+	bool out;     /* this host sends it (R19) */
+	bool came_in; /* and it had come in through the same interface */
+	uint16_t gso; /* payload of each packet that it is still to be cut into; 0: it is one */
+	uint16_t tag; /* beside it: VLAN id; 0: none */
 	uint8_t own_at, own_areas; /* own area: which of them, how many; 0: none */
 	uint8_t own_start;	   /* its first byte of the stream, in areas */
 	struct packet p;
@@ -73,6 +77,7 @@ struct setup {
 	uint32_t flow_age, closed_age, hole_age; /* ms */
 	uint32_t datagrams, fragment_age, rtp;
 	uint32_t own; /* areas */
+	bool out;     /* with the egress program */
 	bool no_checksum, no_pickup;
 };
 #define SETUPS 8

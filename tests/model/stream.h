@@ -26,6 +26,7 @@ struct turn {
 	uint32_t placed;
 	struct model_datagram *g; /* the packet came in fragments */
 	bool take;
+	bool out;    /* sent by this host: nothing is taken from it */
 	bool header; /* put into a cell, not named by a completion yet */
 };
 

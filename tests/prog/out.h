@@ -13,6 +13,10 @@
 
 #include <xdplace/xdplace.h>
 
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
 /* Enter the namespace and make the device; out_close() returns. 0 or -errno. */
 int out_open(void);
 int out_close(void);

@@ -20,10 +20,6 @@
 #include "stand.h"
 #include "suites.h"
 
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-
 #define MSS 1448
 #define VLAN 7
 #define OUTER 5 /* as packet.h has it */
