@@ -85,7 +85,7 @@ OURS=(xdplace tests/load_object tests/open_context tests/datagrams tests/hold_co
 	tests/consumer tests/same tests/injector tests/udp_talk tests/rtp_talk tests/tx_ways tests/tx_write
 	examples/rtp examples/send)
 TOOLS=(bash ip tc ss ethtool nsenter unshare setpriv mountpoint jq curl nginx socat openssl iperf3 awk
-	grep sed find xargs ps sysctl cmp xxd capsh strace tcpdump bpftool xdp-filter)
+	grep sed find xargs ps sysctl cmp xxd capsh chrt strace tcpdump bpftool xdp-filter)
 BUILD=build
 TESTS=
 SHAPES=
@@ -231,7 +231,8 @@ make_base() { # FILE
 	install -m 755 tests/kernels/init "$root/init"
 	cp tests/kernels/guest.sh "$root/guest.sh"
 	cp -r tests/net "$root/tests/net"
-	printf '%s\n' 'root:x:0:0::/:/bin/sh' 'nobody:x:65534:65534::/:/bin/sh' > "$root/etc/passwd"
+	printf '%s\n' 'root:x:0:0::/:/bin/sh' 'nobody:x:65534:65534::/:/bin/sh' \
+		'tcpdump:x:100:65534::/:/bin/sh' > "$root/etc/passwd" # which tcpdump becomes
 	printf '%s\n' 'root:x:0:' 'nogroup:x:65534:' > "$root/etc/group"
 	cp /etc/nsswitch.conf /etc/protocols "$root/etc/" 2> /dev/null
 	for program in "${OURS[@]}"; do
