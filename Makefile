@@ -54,7 +54,7 @@ FUZZ_FLAGS := -std=gnu11 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude -Ibpf -Iuser
 	-I$(BUILD) -fsanitize=address,undefined -fno-sanitize-recover=all
 # Words in packets lie where they lie, and the stages load them as the BPF program does.
 FUZZ_FLAGS += -fno-sanitize=alignment
-FUZZ_CLI := $(addprefix user/cli/,capture.c capture_link.c mend.c mend_survey.c options.c)
+FUZZ_CLI := $(addprefix user/cli/,capture.c capture_link.c mend.c mend_overlap.c mend_survey.c options.c)
 FUZZ_LIB := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(LIB_SRC) $(FUZZ_CLI) tests/fuzz/fuzz.c)
 comma := ,
 LIBFUZZER := $(wildcard $(shell $(CLANG) -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a)

@@ -113,6 +113,9 @@ static const struct packet overlap_around[] = {
 	HELLO, DATA(0, 100), DATA(300, 100), DATA(200, 300, .salt = 1), DATA(100, 500), END(600, 0)};
 static const struct packet overlap_tail[] = { /* old bytes with other values, and new ones */
 	HELLO, DATA(0, 300), DATA(200, 200, .salt = 1), DATA(400, 200), END(600, 0)};
+static const struct packet overlap_filled[] = { /* what fills the hole counts, whatever waits */
+	HELLO, DATA(0, 50), DATA(100, 50, .salt = 1), DATA(200, 50, .salt = 1), DATA(120, 100, .salt = 1),
+	DATA(300, 50), DATA(40, 280), DATA(350, 50), END(400, 0)};
 static const struct packet overlap_pieces[] = {
 	HELLO, DATA(0, 50), DATA(100, 50), DATA(200, 50), DATA(300, 50), DATA(40, 280, .salt = 1),
 	DATA(0, 400), END(400, 0)};
@@ -132,6 +135,12 @@ static const struct packet bad_rst_checksum[] = {
 static const struct packet early_fin[] = { /* data lie behind it already: it is none */
 	HELLO, DATA(0, 300), DATA(600, 300), {.flags = FIN | ACK, .seq = ISN + 450, .ack = BOB},
 	DATA(300, 300), END(900, 0)};
+static const struct packet stray_fin[] = { /* data have its number, and go on */
+	HELLO, DATA(0, 300), {.flags = FIN | ACK, .seq = ISN + 300, .ack = BOB}, DATA(300, 300),
+	{.flags = FIN | ACK, .seq = ISN + 700, .ack = BOB}, DATA(600, 300), END(900, 0)};
+static const struct packet stray_fin_data[] = {
+	HELLO, DATA(0, 300), {.flags = FIN | ACK, .seq = ISN + 300, .len = 200, .ack = BOB}, DATA(300, 300),
+	DATA(600, 300), END(900, 0)};
 static const struct packet after_rst[] = {
 	HELLO, DATA(0, 300), {.flags = RST, .seq = ISN + 300}, DATA(300, 300), DATA(600, 300)};
 static const struct packet after_fin[] = {
@@ -192,17 +201,20 @@ static const struct {
 	CASE(wrap, 0xfffffe01u - ISN, 900),
 	CASE(padded, 0, 3),
 	CASE(overlap_exact, 0, 600),
-	CASE(overlap_before, 0, 0),
+	CASE(overlap_before, 0, 600),
 	CASE(overlap_after, 0, 0),
 	CASE(overlap_inside, 0, 600),
-	CASE(overlap_around, 0, 0),
+	CASE(overlap_around, 0, 600),
 	CASE(overlap_tail, 0, 0),
+	CASE(overlap_filled, 0, 400),
 	CASE(overlap_pieces, 0, 0),
 	CASE(bad_checksum_first, 0, 600),
 	CASE(bad_checksum_later, 0, 900),
 	CASE(bad_rst, 0, 600),
 	CASE(bad_rst_checksum, 0, 600),
 	CASE(early_fin, 0, 900),
+	CASE(stray_fin, 0, 900),
+	CASE(stray_fin_data, 0, 900),
 	CASE(after_rst, 0, 900),
 	CASE(after_fin, 0, 0),
 	CASE(out_of_window, 0, 600),

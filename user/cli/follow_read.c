@@ -122,9 +122,11 @@ static void tell_losses(const struct reading *reading)
 
 	tell(counts->unfinished, "have a wrong checksum and were never sent again: taken as the "
 				 "sender's, who left it to the NIC");
-	tell(counts->unheeded, "reset a connection that goes on: left out");
+	tell(counts->unheeded, "reset or end a connection that goes on: left out");
 	tell(counts->astray,
 	     "begin a connection without data where another one has some: left out");
+	tell(counts->outdone,
+	     "beyond a hole differ from what fills it: where they do, that counts");
 	tell(counts->super, "of segmentation offload were divided");
 	tell(counts->cut, "were cut short when they were captured (snap length): what there is of "
 			  "their data is followed");

@@ -26,11 +26,14 @@ struct mend {
 	struct survey *survey; /* NULL: nothing that needs to be asked */
 	struct capture_packet packet;
 	struct xp_packet parsed;
-	bool as_is;	/* give packet.frame unchanged */
-	bool done;	/* nothing more to give */
-	uint32_t have;	/* bytes of payload that the capture has */
-	uint32_t given; /* of those */
-	uint8_t end;	/* FIN or RST that is still to be given */
+	bool as_is;			/* give packet.frame unchanged */
+	bool done;			/* nothing more to give */
+	uint32_t have;			/* bytes of payload that the capture has */
+	uint32_t given;			/* of those, or left out */
+	uint64_t number;		/* of the packet in the capture */
+	const struct overlap_cut *cuts; /* what of the payload is left out */
+	size_t cut_count;
+	uint8_t end; /* FIN or RST that is still to be given */
 	uint8_t patched[XP_MAX_HEADER + 2];
 	uint8_t frame[MAX_FRAME];
 };
@@ -178,16 +181,20 @@ static bool is_whole(const struct capture_packet *packet, const struct xp_packet
 
 int mend_survey(struct mend *mend, const struct capture_packet *packet)
 {
+	struct survey_seen seen = {.number = mend->number++};
 	struct xp_packet p;
 
 	if (parse(packet, mend->patched, &p) || !is_whole(packet, &p) ||
 	    missing_length(packet->frame, packet->len))
 		return 0;
-	return survey_add(mend->survey, &p, checksums_hold(packet, &p));
+	seen.data = packet->frame + p.data;
+	seen.good = checksums_hold(packet, &p);
+	return survey_add(mend->survey, &p, &seen);
 }
 
 void mend_surveyed(struct mend *mend)
 {
+	mend->number = 0;
 	if (survey_rewind(mend->survey))
 		return;
 	survey_free(mend->survey);
@@ -298,13 +305,18 @@ static bool speaks_at_reset(const struct xp_packet *p)
 	       (p->tcp_flags & (XP_TCP_RST | XP_TCP_SYN)) == XP_TCP_RST;
 }
 
-/* An RST that its own direction does not heed was not its sender's, or did not arrive. */
-static bool is_unheeded(struct mend *mend)
+/* An RST or FIN that its own direction does not heed was not its sender's, or did not arrive. */
+static uint8_t unheeded(struct mend *mend)
 {
 	const struct xp_packet *p = &mend->parsed;
 
-	return mend->survey && p->proto == IPPROTO_TCP && p->tcp_flags & XP_TCP_RST &&
-	       survey_goes_on(mend->survey, p);
+	if (!mend->survey || p->proto != IPPROTO_TCP)
+		return 0;
+	if (p->tcp_flags & XP_TCP_RST)
+		return survey_goes_on(mend->survey, p) ? XP_TCP_RST : 0;
+	if (p->tcp_flags & XP_TCP_FIN)
+		return survey_does_not_end(mend->survey, p) ? XP_TCP_FIN : 0;
+	return 0;
 }
 
 /* A SYN with another number in the middle of a connection, which goes on as if it had not been. */
@@ -316,27 +328,40 @@ static bool is_astray(struct mend *mend)
 	       !p->payload && survey_leads_nowhere(mend->survey, p);
 }
 
-/* All of it is there: is it to be given as it is, and if not, is it to be trusted? */
-static void begin_whole(struct mend *mend)
+/* What is no part of the conversation is left out: the packet, or if it has data, its flag. */
+static void leave_out(struct mend *mend)
 {
-	const struct xp_packet *p = &mend->parsed;
-	bool resets = speaks_at_reset(p), good, trusted;
+	uint8_t flag = unheeded(mend);
 
-	if (!mend->survey && !resets)
-		return;
-	good = checksums_hold(&mend->packet, p);
-	trusted = mend->survey && survey_trusts(mend->survey, p, good);
-	mend->as_is = !trusted;
-	mend->counts.unfinished += trusted;
-	if (is_unheeded(mend)) {
+	if (flag) {
 		mend->counts.unheeded++;
-		mend->done = !resets;
-		mend->parsed.tcp_flags &= (uint8_t)~XP_TCP_RST;
+		mend->parsed.tcp_flags &= (uint8_t)~flag;
+		mend->done = !mend->parsed.payload;
 	} else if (is_astray(mend)) {
 		mend->counts.astray++;
 		mend->done = true;
 	}
-	if (!resets || (!good && !trusted))
+}
+
+/* All of it is there: is it to be given as it is, and if not, is it to be trusted? */
+static void begin_whole(struct mend *mend)
+{
+	const struct xp_packet *p = &mend->parsed;
+	bool divided = speaks_at_reset(p), good, trusted;
+	uint8_t flags = p->tcp_flags;
+
+	if (!mend->survey && !divided)
+		return;
+	if (mend->survey)
+		mend->cuts = survey_cuts(mend->survey, mend->number, &mend->cut_count);
+	good = checksums_hold(&mend->packet, p);
+	trusted = mend->survey && survey_trusts(mend->survey, p, good);
+	mend->as_is = !trusted;
+	mend->counts.unfinished += trusted;
+	mend->counts.outdone += !!mend->cuts;
+	leave_out(mend);
+	divided |= mend->cuts || (p->payload && flags != p->tcp_flags);
+	if (!divided || (!good && !trusted))
 		return;
 	mend->as_is = false;
 	begin_pieces(mend);
@@ -348,6 +373,8 @@ void mend_begin(struct mend *mend, const struct capture_packet *packet)
 
 	mend->packet = *packet;
 	mend->given = mend->have = 0;
+	mend->cuts = NULL;
+	mend->cut_count = 0;
 	mend->done = false;
 	mend->end = 0;
 	mend->as_is = true;
@@ -362,27 +389,43 @@ void mend_begin(struct mend *mend, const struct capture_packet *packet)
 		mend->as_is = false;
 		begin_pieces(mend);
 	}
+	mend->number++;
 }
 
-static size_t next_piece(struct mend *mend)
+/* Leaves out what does not count. Returns where the piece that begins now has to end. */
+static uint32_t skip_cuts(struct mend *mend)
 {
-	uint32_t left = mend->have - mend->given, from = mend->given, length = left;
+	for (; mend->cut_count && mend->cuts->from <= mend->given;
+	     mend->cuts++, mend->cut_count--) {
+		if (mend->cuts->past > mend->given)
+			mend->given = mend->cuts->past;
+	}
+	return mend->cut_count ? mend->cuts->from : mend->have;
+}
+
+static size_t next_piece(struct mend *mend, uint32_t past)
+{
+	uint32_t from = mend->given, length = past - from;
 	uint8_t end = 0;
 
 	if (mend->parsed.data + length > MAX_FRAME)
 		length = PIECE;
 	mend->given += length;
-	if (length == left && mend->have == mend->parsed.payload)
+	if (mend->given == mend->have && mend->have == mend->parsed.payload)
 		end = mend->end & XP_TCP_FIN;
 	mend->end &= (uint8_t)~end;
+	skip_cuts(mend);
 	mend->done = mend->given == mend->have && !mend->end;
 	return make(mend, from, length, end);
 }
 
 int mend_next(struct mend *mend, const void **frame, size_t *len)
 {
+	uint32_t past;
+
 	if (mend->done)
 		return 0;
+	past = skip_cuts(mend);
 	*frame = mend->frame;
 	if (mend->as_is) {
 		*frame = mend->packet.frame;
@@ -392,9 +435,10 @@ int mend_next(struct mend *mend, const void **frame, size_t *len)
 		*len = make_trusted(mend);
 		mend->done = true;
 	} else if (mend->given < mend->have) {
-		*len = next_piece(mend);
+		*len = next_piece(mend, past);
 	} else {
-		*len = make_end(mend);
+		/* If nothing of its data counts, its acknowledgement does. */
+		*len = mend->end ? make_end(mend) : make(mend, 0, 0, 0);
 		mend->done = true;
 	}
 	return 1;

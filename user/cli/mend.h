@@ -16,8 +16,9 @@ struct mend_counts {
 	uint64_t unfinished; /* checksum wrong, yet taken for whole: see mend_survey.c */
 	uint64_t cut;	     /* cut short: what the capture has of their data is followed */
 	uint64_t lost;	     /* cut short so that nothing can be followed */
-	uint64_t unheeded;   /* RST behind which the same direction goes on */
+	uint64_t unheeded;   /* RST or FIN behind which the same direction goes on */
 	uint64_t astray;     /* SYN of a connection that never had data, on a key that has */
+	uint64_t outdone;    /* have bytes beside which others count: see mend_overlap.c */
 	uint64_t super;	     /* longer than any frame, or without a length: divided */
 };
 

@@ -21,6 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xdplace/xdplace.h>
+
+#include "mend_overlap.h"
 #include "mend_survey.h"
 
 #define BUCKETS 65536u
@@ -56,8 +59,11 @@ struct half {
 	uint64_t data;	      /* packets with data */
 	uint64_t seen;	      /* of those, so far, when they come again */
 	bool reset;	      /* an RST was seen */
+	bool finished;	      /* a FIN was seen */
+	int64_t fin;	      /* offset of the first one in the stream */
 	struct range *ranges; /* in order, disjoint, not touching */
 	size_t count;
+	struct overlap_early *early; /* NULL: not TCP */
 };
 
 struct survey {
@@ -67,19 +73,30 @@ struct survey {
 	uint64_t bad;
 	uint64_t connections; /* beyond the first of each key */
 	uint64_t survived;    /* packets with data behind an RST of the same direction */
+	uint64_t unended;     /* directions with data where a FIN stands */
+	struct overlap *overlap;
 };
 
 struct survey *survey_new(void)
 {
-	return calloc(1, sizeof(struct survey));
+	struct survey *survey = calloc(1, sizeof(*survey));
+
+	if (!survey)
+		return NULL;
+	survey->overlap = overlap_new();
+	if (survey->overlap)
+		return survey;
+	free(survey);
+	return NULL;
 }
 
-static void free_halves(struct half *half)
+static void free_halves(struct survey *survey, struct half *half)
 {
 	struct half *again;
 
 	for (; half; half = again) {
 		again = half->again;
+		overlap_end(survey->overlap, half->early);
 		free(half->ranges);
 		free(half);
 	}
@@ -100,9 +117,10 @@ void survey_free(struct survey *survey)
 		}
 		for (half = survey->buckets[i]; half; half = next) {
 			next = half->next;
-			free_halves(half);
+			free_halves(survey, half);
 		}
 	}
+	overlap_free(survey->overlap);
 	free(survey);
 }
 
@@ -138,6 +156,11 @@ static struct half *new_half(struct survey *survey, const struct xp_packet *pack
 
 	if (!half)
 		return NULL;
+	if (packet->proto == IPPROTO_TCP &&
+	    overlap_begin(&half->early, !!(packet->tcp_flags & XP_TCP_SYN))) {
+		free(half);
+		return NULL;
+	}
 	half->sender = sender;
 	half->key = packet->key;
 	half->now = half;
@@ -145,26 +168,30 @@ static struct half *new_half(struct survey *survey, const struct xp_packet *pack
 	return half;
 }
 
-/* All connections of the packet's key, made if there are none; NULL: no memory. */
-static struct half *find(struct survey *survey, const struct xp_packet *packet)
+/* All connections of a key: where the first of them is linked, or would be. */
+static struct half **find_key(struct survey *survey, const union xp_key *key)
 {
-	struct half **bucket, *half;
+	struct half **link;
 	uint64_t mix = 0;
 	int i;
 
-	for (i = 0; i < (int)(sizeof(packet->key) / 8); i++)
-		mix = (mix ^ packet->key.word[i]) * 0x9e3779b97f4a7c15ull;
-	bucket = &survey->buckets[mix >> 48];
-	for (half = *bucket; half; half = half->next) {
-		if (!memcmp(&half->key, &packet->key, sizeof(half->key)))
-			return half;
+	for (i = 0; i < (int)(sizeof(*key) / 8); i++)
+		mix = (mix ^ key->word[i]) * 0x9e3779b97f4a7c15ull;
+	for (link = &survey->buckets[mix >> 48]; *link; link = &(*link)->next) {
+		if (!memcmp(&(*link)->key, key, sizeof(*key)))
+			break;
 	}
-	half = new_half(survey, packet);
-	if (!half)
-		return NULL;
-	half->next = *bucket;
-	*bucket = half;
-	return half;
+	return link;
+}
+
+/* Of the packet's key, made if there are none; NULL: no memory. */
+static struct half *find(struct survey *survey, const struct xp_packet *packet)
+{
+	struct half **link = find_key(survey, &packet->key);
+
+	if (!*link)
+		*link = new_half(survey, packet);
+	return *link;
 }
 
 static bool is_near(const struct half *half, const struct xp_packet *packet)
@@ -192,12 +219,18 @@ static struct half *find_now(struct half *all, const struct xp_packet *packet)
 	return all->now;
 }
 
-static int64_t offset_of(struct half *half, const struct xp_packet *packet)
+/* Where the data of a packet begin. */
+static int64_t offset_in(const struct half *half, const struct xp_packet *packet)
 {
 	uint32_t seq = packet->seq + !!(packet->tcp_flags & XP_TCP_SYN);
 
-	half->last += (int32_t)(seq - half->first - (uint32_t)half->last);
-	return half->last;
+	return half->last + (int32_t)(seq - half->first - (uint32_t)half->last);
+}
+
+/* Of a packet that has some. */
+static int64_t offset_of(struct half *half, const struct xp_packet *packet)
+{
+	return half->last = offset_in(half, packet);
 }
 
 /* The first range that ends at `offset` or behind it. Most often it is the last one. */
@@ -259,38 +292,102 @@ static bool has_any(const struct half *half, int64_t start, int64_t past)
 	return at < half->count && half->ranges[at].start < past;
 }
 
-int survey_add(struct survey *survey, const struct xp_packet *packet, bool good)
+/* What the other direction has waiting behind a hole, this one may have. */
+static int acknowledge(struct survey *survey, const struct xp_packet *packet)
 {
-	struct half *all = find(survey, packet), *half;
-	int64_t offset;
+	union xp_key key;
+	struct half *half;
+	int64_t upto;
 
-	if (!all)
+	if (!overlap_waits(survey->overlap) || !(packet->tcp_flags & XP_TCP_ACK))
+		return 0;
+	xdplace_key_reverse(&packet->key, packet->v6, &key);
+	half = *find_key(survey, &key);
+	if (!half)
+		return 0;
+	half = half->now;
+	upto = half->last + (int32_t)(packet->ack - half->first - (uint32_t)half->last);
+	return overlap_acknowledge(survey->overlap, half->early, upto);
+}
+
+static void note_fin(struct half *half, const struct xp_packet *packet)
+{
+	int64_t fin = offset_in(half, packet) + packet->payload;
+
+	if (!half->finished || fin < half->fin)
+		half->fin = fin;
+	half->finished = true;
+}
+
+/*
+ * Data at the number that a FIN has, and behind it: the direction did not end there. One byte alone
+ * may be a keep-alive's, which repeats the last number.
+ */
+static bool goes_through(const struct half *half, int64_t fin)
+{
+	return has_any(half, fin, fin + 1) && has_any(half, fin + 1, fin + 2);
+}
+
+static int add_segment(struct survey *survey, struct half *half, const struct xp_packet *packet,
+		       const struct survey_seen *seen)
+{
+	int64_t start = offset_of(half, packet), past = start + packet->payload;
+	struct overlap_segment segment = {.packet = seen->number,
+					  .start = start,
+					  .past = past,
+					  .bytes = seen->data,
+					  .good = seen->good,
+					  .again = !seen->good || has_any(half, start, past)};
+	int err = 0;
+
+	if (seen->good || !half->good)
+		err = overlap_add(survey->overlap, half->early, &segment);
+	return err || !seen->good ? err : add_range(half, start, past);
+}
+
+/* The packet's connection, made if it begins with it; NULL: no memory. */
+static struct half *find_or_begin(struct survey *survey, const struct xp_packet *packet)
+{
+	struct half *all = find(survey, packet), *half = all ? find_now(all, packet) : NULL;
+
+	if (!all || half)
+		return half;
+	half = new_half(survey, packet);
+	if (!half)
+		return NULL;
+	all->now->again = half;
+	all->now = half;
+	survey->connections++;
+	return half;
+}
+
+int survey_add(struct survey *survey, const struct xp_packet *packet,
+	       const struct survey_seen *seen)
+{
+	struct half *half = find_or_begin(survey, packet);
+	bool tcp = packet->proto == IPPROTO_TCP;
+	int err;
+
+	if (!half)
 		return -ENOMEM;
-	half = find_now(all, packet);
-	if (!half) {
-		half = new_half(survey, packet);
-		if (!half)
-			return -ENOMEM;
-		all->now->again = half;
-		all->now = half;
-		survey->connections++;
-	}
-	half->good += good;
-	half->bad += !good;
-	survey->good += good;
-	survey->bad += !good;
+	err = tcp ? acknowledge(survey, packet) : 0;
+	if (err)
+		return err;
+	half->good += seen->good;
+	half->bad += !seen->good;
+	survey->good += seen->good;
+	survey->bad += !seen->good;
+	if (tcp && seen->good && packet->tcp_flags & XP_TCP_FIN)
+		note_fin(half, packet);
 	if (!packet->payload) {
-		half->reset |= packet->proto == IPPROTO_TCP && packet->tcp_flags & XP_TCP_RST;
+		half->reset |= tcp && packet->tcp_flags & XP_TCP_RST;
 		return 0;
 	}
 	half->data++;
 	survey->survived += half->reset;
-	half->sender->good += good;
-	half->sender->bad += !good;
-	if (packet->proto != IPPROTO_TCP)
-		return 0;
-	offset = offset_of(half, packet);
-	return good ? add_range(half, offset, offset + packet->payload) : 0;
+	half->sender->good += seen->good;
+	half->sender->bad += !seen->good;
+	return tcp ? add_segment(survey, half, packet, seen) : 0;
 }
 
 bool survey_rewind(struct survey *survey)
@@ -303,11 +400,18 @@ bool survey_rewind(struct survey *survey)
 			half->now = half;
 			for (one = half; one; one = one->again) {
 				one->last = 0;
+				survey->unended += one->finished && goes_through(one, one->fin);
 				one->reach = one->count ? one->ranges[one->count - 1].past : 0;
 			}
 		}
 	}
-	return survey->bad || survey->survived || survey->connections;
+	return overlap_sort(survey->overlap) || survey->bad || survey->survived ||
+	       survey->connections || survey->unended;
+}
+
+const struct overlap_cut *survey_cuts(struct survey *survey, uint64_t number, size_t *count)
+{
+	return overlap_cuts(survey->overlap, number, count);
 }
 
 static bool mostly_bad(const struct survey *survey, const struct sender *sender)
@@ -359,6 +463,13 @@ bool survey_goes_on(struct survey *survey, const struct xp_packet *packet)
 	struct half *all = find(survey, packet), *half = all ? find_now(all, packet) : NULL;
 
 	return half && half->seen < half->data;
+}
+
+bool survey_does_not_end(struct survey *survey, const struct xp_packet *packet)
+{
+	struct half *all = find(survey, packet), *half = all ? find_now(all, packet) : NULL;
+
+	return half && goes_through(half, offset_in(half, packet) + packet->payload);
 }
 
 bool survey_leads_nowhere(struct survey *survey, const struct xp_packet *packet)
