@@ -14,13 +14,16 @@
 
 #define WIDTH 1040.0
 #define PANEL 330.0 /* height */
-#define TOP 60.0    /* title and legend */
+#define TOP 80.0    /* title and legend */
 #define LEFT 60.0
 #define RIGHT 10.0
 #define HEAD 34.0 /* of a panel, above its bars */
 #define FOOT 26.0
 #define GROUPS_MAX 6u
-#define PANELS_MAX 2u
+#define PANELS_MAX 3u
+#define LEGEND_LINE 17.0
+#define LETTER 0.6 /* its width, of its height */
+#define SMALL 10.0
 
 struct group {
 	const char *label;
@@ -55,8 +58,10 @@ static const struct colour colours[] = {
 	{"tcpflow", "#d9a441"},
 	{"kernel-socket", "#4d4d4d"},
 	{"copy-floor", "#b5b5b5"},
+	{"host", "#b5b5b5"},
 	{"no-xdp", "#b5b5b5"},
 	{"pass-only", "#4d4d4d"},
+	{"copy-pass", "#8c8c8c"},
 	{"run", "#0b6e4f"},
 	{"run-csum", "#7cc6a4"},
 	{"xsk", "#2f9e8f"},
@@ -77,13 +82,15 @@ static const struct colour colours[] = {
 static const struct picture pictures[] = {
 	{"rx-rate.svg",
 	 "Highest rate of payload without a loss",
-	 {{"Gbit/s, TCP of 1400 and UDP of 64, 512 and 1400 bytes",
+	 {{"Gbit/s, TCP, 1400 bytes a packet",
 	   false,
-	   {{"TCP, 1 stream", "rx-rate-tcp1400-1flow", "gbit_per_s"},
-	    {"TCP, 1000 streams", "rx-rate-tcp1400-1000flows", "gbit_per_s"},
-	    {"UDP 64", "rx-rate-udp64", "gbit_per_s"},
-	    {"UDP 512", "rx-rate-udp512", "gbit_per_s"},
-	    {"UDP 1400", "rx-rate-udp1400", "gbit_per_s"}}}}},
+	   {{"1 stream", "rx-rate-tcp1400-1flow", "gbit_per_s"},
+	    {"1,000 streams", "rx-rate-tcp1400-1000flows", "gbit_per_s"}}},
+	  {"Gbit/s, UDP",
+	   false,
+	   {{"512 bytes", "rx-rate-udp512", "gbit_per_s"},
+	    {"1400 bytes", "rx-rate-udp1400", "gbit_per_s"}}},
+	  {"Gbit/s, UDP", false, {{"64 bytes", "rx-rate-udp64", "gbit_per_s"}}}}},
 	{"rx-cpu.svg",
 	 "CPU time for a gigabyte of payload, all CPUs",
 	 {{"seconds, without generator and driver",
@@ -118,15 +125,25 @@ static const struct picture pictures[] = {
 	    {"5 % late", "rx-reorder-5pct", "gbit_per_s"}}}}},
 	{"rx-latency.svg",
 	 "From frame sent to consumer has the payload",
-	 {{"microseconds",
+	 {{"microseconds, busy consumer; host: a thread that waits for nothing but a time in "
+	   "memory",
 	   true,
-	   {{"busy, median", "rx-latency-busy", "us_median"},
-	    {"busy, 99.9 %", "rx-latency-busy", "us_p999"},
-	    {"asleep, median", "rx-latency-sleep", "us_median"},
-	    {"asleep, 99.9 %", "rx-latency-sleep", "us_p999"}}}}},
+	   {{"median", "rx-latency-busy", "us_median"},
+	    {"99 %", "rx-latency-busy", "us_p99"},
+	    {"99.9 %", "rx-latency-busy", "us_p999"}}},
+	  {"microseconds, sleeping consumer; host: a thread that is woken by a timer",
+	   true,
+	   {{"median", "rx-latency-sleep", "us_median"},
+	    {"99 %", "rx-latency-sleep", "us_p99"},
+	    {"99.9 %", "rx-latency-sleep", "us_p999"}}}}},
 	{"rx-tap.svg",
 	 "The kernel's own TCP while it is tapped",
-	 {{"Gbit/s, iperf3", false, {{"one stream", "rx-tap-iperf3", "gbit_per_s"}}}}},
+	 {{"Gbit/s, iperf3", false, {{"one stream", "rx-tap-iperf3", "gbit_per_s"}}},
+	  {"CPU time for a packet, ns",
+	   false,
+	   {{"sender and stack, CPU 0", "rx-tap-iperf3", "sender_ns_per_packet"},
+	    {"receiver, CPU 1", "rx-tap-iperf3", "receiver_ns_per_packet"},
+	    {"xdplace's consumer, CPU 1", "rx-tap-iperf3", "consumer_ns_per_packet"}}}}},
 	{"tx-rate.svg",
 	 "Packets sent from one core to a peer that drops",
 	 {{"millions a second, one destination, by bytes of payload",
@@ -185,6 +202,28 @@ static bool look_up(const struct group *group, size_t system, struct bench_value
 	       !isnan(value->value);
 }
 
+/* 1, 2 or 5 times a power of ten: four to ten of them. */
+static double step_of(double high)
+{
+	double power = pow(10, floor(log10(high)));
+	double part = high / power;
+
+	return part < 2 ? power / 5 : part < 5 ? power / 2 : power;
+}
+
+/* The axis ends with a whole step. */
+static void round_scale(struct scale *scale)
+{
+	if (scale->high <= 0)
+		return;
+	if (scale->logarithmic) {
+		scale->low = pow(10, floor(log10(scale->low)));
+		scale->high = pow(10, ceil(log10(scale->high)));
+		return;
+	}
+	scale->high = ceil(scale->high / step_of(scale->high)) * step_of(scale->high);
+}
+
 static struct scale find_scale(const struct panel *panel, double top)
 {
 	struct scale scale = {INFINITY, 0, top + HEAD, top + PANEL - FOOT, panel->logarithmic};
@@ -201,10 +240,7 @@ static struct scale find_scale(const struct panel *panel, double top)
 				scale.low = fmin(scale.low, value.min);
 		}
 	}
-	if (scale.logarithmic && scale.high > 0) {
-		scale.low = pow(10, floor(log10(scale.low)));
-		scale.high = pow(10, ceil(log10(scale.high)));
-	}
+	round_scale(&scale);
 	return scale;
 }
 
@@ -216,15 +252,6 @@ static void draw_line(FILE *out, const struct scale *scale, double value)
 		"<line x1='%.0f' x2='%.0f' y1='%.1f' y2='%.1f' stroke='#ddd'/>"
 		"<text x='%.0f' y='%.1f' text-anchor='end'>%g</text>\n",
 		LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, value);
-}
-
-/* 1, 2 or 5 times a power of ten: four to ten of them. */
-static double step_of(double high)
-{
-	double power = pow(10, floor(log10(high)));
-	double part = high / power;
-
-	return part < 2 ? power / 5 : part < 5 ? power / 2 : power;
 }
 
 static void draw_axis(FILE *out, const struct panel *panel, const struct scale *scale)
@@ -247,14 +274,17 @@ static void draw_bar(FILE *out, const struct scale *scale, const struct bench_va
 		     const char *fill, double x, double width)
 {
 	double y = height_of(scale, value->value);
+	char text[32];
 
+	snprintf(text, sizeof(text), value->value < 100 ? "%.3g" : "%.0f", value->value);
 	fprintf(out, "<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s'/>\n", x, y,
 		width * 0.9, scale->bottom - y, fill);
 	fprintf(out, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='black'/>\n",
 		x + width * 0.45, x + width * 0.45, height_of(scale, value->max),
 		height_of(scale, value->min));
-	fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle' font-size='10'>%.3g</text>\n",
-		x + width * 0.45, height_of(scale, value->max) - 3, value->value);
+	fprintf(out, "<text x='%.1f' y='%.1f' text-anchor='middle' font-size='%.1f'>%s</text>\n",
+		x + width * 0.45, height_of(scale, value->max) - 3,
+		fmin(SMALL, width / LETTER / strlen(text)), text);
 }
 
 static void draw_panel(FILE *out, const struct panel *panel, double top)
@@ -303,29 +333,36 @@ static bool shown(const struct picture *picture, size_t system)
 
 static void draw_legend(FILE *out, const struct picture *picture)
 {
-	double x = LEFT;
+	double x = LEFT, y = 36, wide;
 	size_t i;
 
 	fprintf(out, "<text x='%.0f' y='22' font-size='17'>%s</text>\n", LEFT, picture->title);
 	for (i = 0; i < COLOURS; i++) {
 		if (!shown(picture, i))
 			continue;
+		wide = 30 + 12 * LETTER * strlen(colours[i].system);
+		if (x + wide > WIDTH) {
+			x = LEFT;
+			y += LEGEND_LINE;
+		}
 		fprintf(out,
-			"<rect x='%.0f' y='36' width='11' height='11' fill='%s'/>"
-			"<text x='%.0f' y='46'>%s</text>\n",
-			x, colours[i].fill, x + 15, colours[i].system);
-		x += 26 + 6.4 * strlen(colours[i].system);
+			"<rect x='%.0f' y='%.0f' width='11' height='11' fill='%s'/>"
+			"<text x='%.0f' y='%.0f'>%s</text>\n",
+			x, y, colours[i].fill, x + 15, y + 10, colours[i].system);
+		x += wide;
 	}
 }
 
 static int draw(const struct picture *picture, const char *directory)
 {
-	unsigned int panels = picture->panel[1].axis ? 2 : 1;
-	double height = TOP + panels * PANEL;
+	unsigned int i, panels = 0;
+	double height;
 	char path[512];
-	unsigned int i;
 	FILE *out;
 
+	while (panels < PANELS_MAX && picture->panel[panels].axis)
+		panels++;
+	height = TOP + panels * PANEL;
 	snprintf(path, sizeof(path), "%s/%s", directory, picture->file);
 	out = fopen(path, "we");
 	if (!out)
