@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# bench.sh [-p] [CASE...] - measure the cases whose name contains one of CASE, or all of them.
+# bench.sh [-p] [-s SYSTEM] [-n ROUNDS] [CASE...] - measure the cases whose name contains one of CASE, or all of them.
 #
 # In: build/bench/bench (make bench-build), root. Out: a table, and build/bench/report.json.
 # All of it happens in namespaces that belong to this process alone and are gone with it, however

@@ -57,7 +57,8 @@ jq_library='
 		| "\($r | fixed(2)) x" + (if ($ratios | length) < 2 then "" else
 		" (\($ratios | min | fixed(2))-\($ratios | max | fixed(2)))" end) +
 		(if (if $least then $r >= $factor else $r <= $factor end) then ""
-		else ", **missed by \(($r / $factor - 1) * 100 | fabs | round) %**" end);
+		else (($r / $factor - 1) * 100 | fabs | round) as $by
+		| ", **missed by \(if $by < 1 then "less than 1" else $by end) %**" end);
 '
 
 # FILTER ARGUMENT...: of the report.
@@ -100,7 +101,8 @@ table()
 excuses()
 {
 	query '$ARGS.positional[0] as $prefix
-		| [.[] | select((.case | startswith($prefix)) and .error)
+		| [.[] | select((.case | startswith($prefix)) and .error
+			and .trials < (.samples | length))
 		| {system, case, error, some: (if .value == null then "not measured"
 			else "\(.trials) of \(.samples | length) trials" end)}]
 		| unique | group_by([.system, .some, .error])[]
