@@ -133,6 +133,8 @@ void bench_report_why(const char *why)
 {
 	struct result *result = &results[result_count - 1];
 
+	if (result->trials && result->trials == result->series.count)
+		return;
 	snprintf(result->why, sizeof(result->why), "%s", why);
 }
 

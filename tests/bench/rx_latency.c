@@ -22,7 +22,7 @@
 #define RATE 10000.0 /* packets a second: each has the machine for itself */
 #define PACKETS 10000u
 #define WARM_PACKETS 500u
-#define ROUNDS 5u
+#define ROUNDS 3u
 
 bool bench_latency_on;
 

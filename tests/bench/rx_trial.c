@@ -332,12 +332,18 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 int rx_warm(struct rx_run *run, double rate)
 {
 	uint32_t flows = run->traffic.flows + run->batch - 1;
+	struct rx_system *system = run->system;
 	struct rx_trial trial;
 	int err;
 
 	run->keep = true;
 	err = rx_try(run, rate, flows * run->traffic.train, &trial);
-	return err || trial.good ? err : -EIO;
+	if (err || trial.good)
+		return err;
+	snprintf(system->why, sizeof(system->why),
+		 "lost the first packets of %.2g %% of the flows at %.0f a second",
+		 trial.lost * 100, rate);
+	return -EIO;
 }
 
 /*
