@@ -181,6 +181,8 @@ static int measure(struct rx_system *system, enum rx_wait wait)
 
 static bool takes_part(const struct rx_system *system)
 {
+	if (system->host)
+		return true;
 	if ((bench_only && !strstr(system->name, bench_only)) || strstr(system->name, "-nocsum"))
 		return false;
 	return system->ops->consume || system->program || system->stack;
