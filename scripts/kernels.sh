@@ -78,13 +78,13 @@ LEFT_OUT="
 *-rt     beside_filter,virtio,virtio_queues,vmxnet3,e1000e,igb,tap,bond,vlan,netem          tried on 6.1-generic
 "
 
-MODULES=(veth tun bonding 8021q sch_netem sch_ingress cls_bpf macvlan bridge failover net_failover
-	virtio_pci virtio_net vmxnet3 e1000e igb xsk_diag)
+MODULES=(veth tun bonding 8021q vxlan geneve ip_gre ipip sch_netem sch_ingress cls_bpf macvlan bridge failover
+	net_failover virtio_pci virtio_net vmxnet3 e1000e igb xsk_diag)
 # Our programs as far as they are built, and what the tests use of the host.
 OURS=(xdplace tests/load_object tests/open_context tests/datagrams tests/hold_context tests/prog tests/xsk_consumer
 	tests/consumer tests/same tests/injector tests/udp_talk tests/rtp_talk tests/tx_ways tests/tx_write
 	examples/rtp examples/send)
-TOOLS=(bash ip tc ss ethtool nsenter unshare setpriv mountpoint jq curl nginx socat openssl iperf3 awk
+TOOLS=(bash ip tc ss nstat ethtool nsenter unshare setpriv mountpoint jq curl nginx socat openssl iperf3 awk
 	grep sed find xargs ps sysctl cmp xxd capsh chrt strace tcpdump bpftool xdp-filter)
 BUILD=build
 TESTS=

@@ -227,9 +227,11 @@ add_vlan()
 		ip -n "$PREFIX-$1" link set "$3" up
 }
 
+# Not on lo, which never has any.
 has_vlans()
 {
-	ip link add link lo name "xpt$$" type vlan id 9 2>/dev/null && ip link del "xpt$$"
+	unshare -n bash -c 'ip link add v0 type veth peer name v1 && ip link add link v0 name v2 type vlan id 9' \
+		2>/dev/null
 }
 
 # As a router on a stick has it. Without other routes: else there would be a way without the tag.

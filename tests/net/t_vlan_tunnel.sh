@@ -88,7 +88,7 @@ kind()
 }
 
 setup
-make_file "$WORK/www/f" 20000000 1
+make_file "$WORK/www/f" $((20000000 / SLOW)) 1
 kind vlan @vlan7 "tap tcp vlan 7"
 kind qinq @vlan3.7 "tap tcp vlan"
 kind vxlan @vxlan42 "tap tcp vni 42"
