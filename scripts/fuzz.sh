@@ -41,7 +41,7 @@ names()
 # The requirements that a target's opening comment names.
 ids()
 {
-	sed -n '2,/\*\//s/.*\[\(R[R0-9 ]*\)\].*/\1/p' "tests/fuzz/$1.c" | head -n 1
+	sed -n '2,/\*\//s/.*\[\([RT][RT0-9 ]*\)\].*/\1/p' "tests/fuzz/$1.c" | head -n 1
 }
 
 built()

@@ -3,12 +3,14 @@
  * fragment.c - fuzz target: bpf/fragment.h against a map of bytes [R14].
  *
  * Input: IP version and policy (one byte: bit 0 IPv6, bit 1 overlaps are taken as far as they are
- * new), then fragments: where they belong, how long they are, whether they are the last.
+ * new, bit 2 TCP), what UDP says is its length, two packets' identifications; then fragments: where
+ * they belong, how long they are, whether they are the last.
  *
  * Holds: a byte is taken once, all bytes of an accepted fragment are taken, each piece lies in one
  * area; the verdict is that of the map; what is an exact repetition is called one; the datagram is
  * whole when all bytes up to its end have come and not before; the steps depend on the fragment's
- * length alone.
+ * length alone. A whole datagram ends where UDP says, if that is in it. Keys are equal for parts of
+ * one datagram and no others.
  */
 #include "fragment.h"
 #include "fuzz.h"
@@ -142,16 +144,82 @@ static void fragment(struct input *in, int v6, int win)
 	accept(&p, &s, end, last);
 }
 
+/* A whole one, whose transport header is behind `before` bytes of options. */
+static void check_trim(uint32_t length, int tcp, uint32_t before)
+{
+	uint32_t has = datagram.total - before, r;
+	int good = tcp || (length >= 8 && length <= has);
+
+	if (datagram.total < before + 8)
+		return;
+	datagram.l4_at = before;
+	datagram.packet.proto = tcp ? IPPROTO_TCP : IPPROTO_UDP;
+	datagram.packet.l4 = 34 + before;
+	datagram.header[34 + before + 4] = length >> 8;
+	datagram.header[34 + before + 5] = length;
+	r = xp_datagram_trim(&datagram);
+	holds(r == (good ? XP_R_OK : XP_R_L4_HEADER), "%u for %u of %u", r, length, has);
+	holds(datagram.total - before == (good && !tcp ? length : has), "%u of %u, it says %u",
+	      datagram.total - before, has, length);
+	holds(datagram.high == high, "high %u, not %u", datagram.high, high);
+}
+
+/* What makes a part one of a datagram, and what does not (ports, and for IPv6 the protocol). */
+static void some_packet(struct input *in, struct xp_packet *p, int v6)
+{
+	uint8_t bits = take8(in);
+
+	memset(p, 0, sizeof(*p));
+	p->v6 = v6;
+	p->id = bits & 3 ? 5 : take32(in);
+	p->key.word[0] = 1 + (bits >> 2 & 1);
+	if (v6) {
+		p->key.v6.proto = bits & 8 ? 6 : 17;
+		p->key.v6.sport = bits & 16;
+		p->key.v6.vnet_kind = bits >> 5 & 1;
+		p->key.v6.vnet = bits >> 6 & 1;
+	} else {
+		p->id &= 0xffff;
+		p->key.v4.proto = bits & 8 ? 6 : 17;
+		p->key.v4.sport = bits & 16;
+		p->key.v4.vnet_kind = bits >> 5 & 1;
+		p->key.v4.vnet = bits >> 6 & 1;
+	}
+}
+
+static void check_keys(struct input *in, int v6)
+{
+	struct xp_packet a, b;
+	union xp_key x, y;
+	int same;
+
+	some_packet(in, &a, v6);
+	some_packet(in, &b, v6);
+	memset(&x, 0xa5, sizeof(x));
+	memset(&y, 0x5a, sizeof(y));
+	xp_fragment_key(&a, &x);
+	xp_fragment_key(&b, &y);
+	same = a.id == b.id && a.key.word[0] == b.key.word[0];
+	if (v6)
+		same = same && a.key.v6.vnet == b.key.v6.vnet &&
+		       a.key.v6.vnet_kind == b.key.v6.vnet_kind;
+	else
+		same = same && a.key.v4.vnet == b.key.v4.vnet &&
+		       a.key.v4.vnet_kind == b.key.v4.vnet_kind && a.key.v4.proto == b.key.v4.proto;
+	holds(same == !memcmp(&x, &y, sizeof(x)), "ids %x %x, same %d", a.id, b.id, same);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
 	uint8_t how = take8(&in);
-	uint32_t n;
-	int whole;
+	uint32_t length = take16(&in), n;
+	int whole = 0;
 
 	memset(&datagram, 0, sizeof(datagram));
 	memset(map, 0, sizeof(map));
 	high = total = count = overlapped = 0;
+	check_keys(&in, how & 1);
 	for (n = 0; in.left && n < FRAGMENTS; n++) {
 		fragment(&in, how & 1, how & 2);
 		whole = total && !covered(0, units_end(total), 0);
@@ -159,5 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		holds(datagram.high == high && datagram.total == total, "high %u, total %u",
 		      datagram.high, datagram.total);
 	}
+	if (whole)
+		check_trim(length, how & 4, how >> 3 & 0x18);
 	return 0;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * object.c - changed packets through the real program, for as long as one likes [R1 R3 R8 R12 R14].
+ * object.c - changed packets through the real programs, for as long as one likes
+ * [R1 R3 R8 R12 R14 R15 R19].
  *
  * In:  object [-t SECONDS] [-r ROUND]: how long; one round alone, to see it again.
  * Out: a line for each ten seconds, what was met, executions and time.
  *
  * What comes is not guided by coverage but knows what packets are made of: valid ones of every
- * chain, in living flows, some of whose fields get a value that matters, are cut, lengthened, put
- * into one another or exchanged, and then as a rule get right checksums again, so that they are
- * believed. A round is ROUND_FRAMES of them in a context of its own, and depends on its number
- * alone.
+ * chain, in living flows with holes and acknowledgements, RTP among them, in one piece or in
+ * fragments that come in any order, repeated, overlapping or not at all; some of whose fields get
+ * a value that matters, are cut, lengthened, put into one another or exchanged, and then as a rule
+ * get right checksums again, so that they are believed. A round is ROUND_FRAMES of them in a
+ * context of its own, and depends on its number alone. In every fourth they are sent by this host,
+ * through the egress program, with offloads that are nonsense as a rule.
  *
  * Holds: areas into which nothing may be placed (guards, own areas of nobody, those that are free)
  * are untouched; no two completions tell the same byte of an area; every area is in one place;
@@ -23,18 +26,23 @@
 #include <time.h>
 
 #include "../random.h"
+#include "../prog/out.h"
 #include "../prog/stand.h"
 #include "../runner.h"
 #include "context.h"
 #include "parse.h"
 #include "sum.h"
 
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* Debian 12: headers of 6.1 */
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 #define ROUND_FRAMES 100000u
 #define SECONDS 60
 
-static struct frame work, other;
+static struct frame work, other, whole;
 static uint64_t state;
 static unsigned seconds = SECONDS, only;
+static bool outward, with_rtp; /* of this round */
 static uint64_t executions;
 static time_t began;
 static uint64_t met[sizeof(struct xp_counters) / sizeof(__u64)]; /* counters of all rounds */
@@ -56,31 +64,125 @@ static bool one_in(uint32_t n)
 
 /* ---- valid packets ---- */
 
+#define FLOWS 64u
+#define RTP_PORT 5004 /* bob's */
+
 /* Numbers go on in a few flows, so that many are next, some early, some late. */
-static uint32_t next_of[64];
+static uint32_t next_of[FLOWS];
+
+/* The beginning of the payload of an RTP packet, near the last one of its flow as a rule. */
+static void make_rtp(struct frame *f, uint32_t flow)
+{
+	uint32_t seq = ++next_of[flow] + (one_in(4) ? below(40) - 20 : 0);
+	uint8_t *b = f->bytes + f->headers;
+
+	if (one_in(200))
+		seq = random32();
+	memset(b, 0, 12);
+	b[0] = 0x80 | (one_in(16) ? below(0x40) : 0);
+	b[1] = one_in(32) ? random32() : 96;
+	b[2] = seq >> 8;
+	b[3] = seq;
+	b[11] = flow + (one_in(64) ? 1 : 0);
+	frame_fix_l4(f);
+}
+
+static uint8_t some_flags(void)
+{
+	static const uint8_t rare[] = {SYN, ACK | FIN, RST, SYN | ACK};
+
+	return one_in(20) ? rare[below(sizeof(rare))] : ACK | (one_in(4) ? PSH : 0);
+}
 
 static void build(struct frame *f)
 {
-	static const uint8_t flags[] = {ACK, ACK, ACK, ACK | PSH, SYN, ACK | FIN, RST, SYN | ACK};
-	struct packet p = {.flags = flags[below(sizeof(flags))]};
-	uint32_t flow = below(64);
+	struct packet p = {.flags = some_flags()};
+	uint32_t flow = below(FLOWS);
+	bool rtp = flow % 10 == 5;
 
 	p.port = 1 + flow;
-	p.v6 = flow & 1;
+	p.v6 = flow & 2;
 	p.udp = flow % 5 == 0;
 	p.wrap = flow % 3 ? WRAP_NONE : below(WRAP_COUNT);
 	p.reverse = one_in(8);
 	p.len = one_in(4) ? 0 : below(one_in(16) ? 9000 : 1460);
 	p.seq = next_of[flow] + (one_in(4) ? below(60000) - 20000 : 0);
-	p.ack = below(100000);
+	/* Both directions go on together. */
+	p.ack = one_in(4) ? below(100000) : next_of[flow] - below(3000);
 	p.tcp_options = one_in(4) ? 4 * below(11) : 0;
 	p.ip_options = one_in(8) ? 4 * below(p.v6 ? 3 : 11) : 0;
 	p.padding = one_in(8) ? below(40) : 0;
 	p.pure_fragment = p.v6 && one_in(16);
 	if (p.udp)
 		p.flags = 0;
-	next_of[flow] += p.len;
+	if (p.udp && one_in(32))
+		p.udp_more = -(int)below(p.len + 9);
+	if (rtp) {
+		p.bob_port = RTP_PORT;
+		p.len += 12;
+		p.udp_more = 0;
+	} else {
+		next_of[flow] += p.len;
+	}
 	packet_build(&p, f);
+	if (rtp)
+		make_rtp(f, flow);
+}
+
+/* ---- fragments ---- */
+
+#define PARTS 24u
+
+static struct frame parts[PARTS]; /* that are still to come, in any order */
+static uint32_t waiting, ids;
+
+/* All or most of a packet, and now and then something of it twice or from somewhere else. */
+static void cut_up(const struct frame *f)
+{
+	uint32_t total = f->headers - f->l4 + f->payload, at, bytes, size = 8 * (1 + below(180));
+
+	if (size * 8 < total)
+		size = total / 64 * 8 + 8;
+	ids += 1 + below(2);
+	for (at = 0; at < total && waiting < PARTS; at += bytes) {
+		bytes = total - at < size ? total - at : size;
+		if (one_in(30))
+			continue;
+		if (one_in(20) && at >= 8 && bytes > 8)
+			packet_cut(f, at - 8, bytes + 8, at + bytes < total, ids, &parts[waiting]);
+		else
+			packet_cut(f, at, bytes, at + bytes < total, ids, &parts[waiting]);
+		waiting++;
+	}
+}
+
+/* Tunnels over IPv6 are more than packet_cut() can cut. */
+static bool can_be_cut(const struct frame *f)
+{
+	bool v6 = f->bytes[12] == 0x86 && f->bytes[13] == 0xdd;
+
+	return f->payload && (!v6 || f->l3 == ETH_HLEN);
+}
+
+/* The next frame: one that was built whole, or (true) a fragment. */
+static bool next_frame(void)
+{
+	uint32_t i;
+
+	if (!waiting || one_in(3)) {
+		build(&work);
+		if (waiting > PARTS / 2 || one_in(3) || !can_be_cut(&work))
+			return false;
+		whole = work;
+		cut_up(&whole);
+		if (!waiting)
+			return false;
+	}
+	i = below(waiting);
+	work = parts[i];
+	if (!one_in(16)) /* else it comes again */
+		parts[i] = parts[--waiting];
+	return true;
 }
 
 /* ---- changes ---- */
@@ -193,9 +295,47 @@ static void change(void)
 static void make_right(void)
 {
 	struct xp_packet p;
+	int r = xp_parse(work.bytes, work.bytes + work.len, work.len, XP_P_ALL, &p);
 
-	if (!xp_parse(work.bytes, work.bytes + work.len, work.len, XP_P_ALL, &p))
+	if (!r)
 		sum_make_right(work.bytes, &p, one_in(16));
+	else if (r == -XP_R_IP_FRAGMENT && p.fragment && !p.v6) {
+		sum_put(work.bytes + p.l3 + 10, 0);
+		sum_put(work.bytes + p.l3 + 10, ~sum_ip(work.bytes, &p));
+	}
+}
+
+/* ---- this host sends ---- */
+
+/* What is refused nobody has seen; one may be several packets (R19). */
+static void send_out(void)
+{
+	static const uint8_t kinds[] = {VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_TCPV4,
+					VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_HDR_GSO_UDP_L4};
+	struct virtio_net_hdr offload = {.gso_type = kinds[below(sizeof(kinds))]};
+
+	offload.flags = offload.gso_type ? VIRTIO_NET_HDR_F_NEEDS_CSUM : below(2);
+	offload.gso_size = one_in(3) ? 1 + below(40) : 1 + below(3000);
+	offload.hdr_len = work.headers;
+	offload.csum_start = work.l4;
+	offload.csum_offset = work.headers - work.l4 == 8 ? 6 : 16;
+	out_send(work.bytes, work.len, one_in(2) ? &offload : NULL);
+}
+
+/* What only the program can know is taken from it: the rest is compared. */
+static void believe(void)
+{
+	struct xp_counters counters = stand_counters();
+	unsigned i;
+
+	/* Gaps of RTP are told in packets and counted in bytes of slots. */
+	if (with_rtp)
+		stand.gap_bytes = counters.gap_bytes;
+	if (!outward)
+		return;
+	stand.frames = 0;
+	for (i = 0; i < XP_OPCODE_COUNT; i++)
+		stand.frames += ((__u64 *)&counters)[i];
 }
 
 /* ---- where bytes may be ---- */
@@ -274,7 +414,15 @@ static void open_round(unsigned round)
 
 	state = 88172645463325252ull * (2 * round + 1);
 	memset(next_of, 0, sizeof(next_of));
-	opts.lanes = 1 + round % 2;
+	waiting = ids = 0;
+	outward = round % 4 == 2;
+	if (outward)
+		out_open();
+	opts.egress = outward ? XP_EGRESS_AUTO : XP_EGRESS_OFF;
+	opts.lanes = outward ? 1 : 1 + round % 2;
+	opts.rtp = 4;
+	opts.datagrams = 32;
+	opts.fragment_age_ms = 300;
 	opts.own_size = 1 << 20;
 	opts.flows = 32 << round % 3;
 	opts.early = 16;
@@ -285,9 +433,14 @@ static void open_round(unsigned round)
 	opts.hole_age_ms = 500;
 	stand_open(&opts);
 	stand.anonymous = true;
+	with_rtp = round % 3;
+	if (with_rtp)
+		stand_rule("tap udp dst port 5004 rtp slot 1024 deadline 50");
 	if (round % 4 == 3)
 		stand_rule("take whole udp");
-	stand_rule("tap stream any");
+	stand_rule(round % 3 == 1 ? "tap stream overlap first any" : "tap stream any");
+	if (outward)
+		out_attach(stand.ctx);
 	stand.action = -1;
 	stand.each = look_at;
 	taken = calloc(1, stand.umem_size);
@@ -302,6 +455,17 @@ static void drain(void)
 		xdplace_lane_tick(stand.lane[lane]);
 		stand_drain(lane);
 	}
+}
+
+static void end_flows(void)
+{
+	uint32_t lane;
+
+	drain();
+	for (lane = 0; lane < stand.config->lanes; lane++)
+		while (xdplace_lane_flush(stand.lane[lane]) > 0)
+			stand_drain(lane);
+	drain();
 }
 
 static void note_met(void)
@@ -338,13 +502,17 @@ static void run_round(unsigned round)
 	snprintf(name, sizeof(name), "round %u", round);
 	stand.where = name;
 	for (i = 0; i < ROUND_FRAMES; i++) {
-		build(&work);
-		change();
+		/* Of a datagram with a changed fragment little more comes. */
+		if (!next_frame() || one_in(8))
+			change();
 		if (!one_in(8))
 			make_right();
 		if (work.len < ETH_HLEN)
 			work.len = ETH_HLEN;
-		stand_feed_frame(below(stand.config->lanes), work.bytes, work.len);
+		if (outward)
+			send_out();
+		else
+			stand_feed_frame(below(stand.config->lanes), work.bytes, work.len);
 		if (i % 256 == 255)
 			drain();
 		if (i % 2048 == 2047)
@@ -353,8 +521,12 @@ static void run_round(unsigned round)
 			stand_audit();
 	}
 	executions += ROUND_FRAMES;
+	end_flows();
+	believe();
 	note_met();
 	stand_close();
+	if (outward)
+		out_close();
 	free(taken);
 }
 

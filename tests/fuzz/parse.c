@@ -2,8 +2,9 @@
 /*
  * parse.c - fuzz target: frames through bpf/parse.h [R1 R2 R14].
  *
- * Input: the protocol set (two bytes, exclusive or with all), how many bytes at the end are not in
- * the linear part (one byte), the frame.
+ * Input: the protocol set (two bytes, exclusive or with all; the highest bit: an IP length of 0
+ * means all of the frame), how many bytes at the end are not in the linear part (one byte), the
+ * frame.
  *
  * Holds: nothing outside of the linear part is read; what is accepted agrees with the frame, looked
  * at again by other code; each answer is one that this stage may give; more linear bytes change no
@@ -53,16 +54,24 @@ static void check_places(const struct xp_packet *p)
 	holds(p->proto == IPPROTO_TCP || p->data == p->l4 + 8, "UDP header of %u", p->data - p->l4);
 }
 
+/* Bytes that IP says it has; if it may say none, all up to `end`. */
+static uint32_t ip_total(const struct xp_packet *p, uint32_t end)
+{
+	uint32_t says = at16(p->l3 + (p->v6 ? 4 : 2));
+
+	if (!says && protocols & XP_P_BIG)
+		return end - p->l3;
+	return says + (p->v6 ? 40 : 0);
+}
+
 static void check_ip(const struct xp_packet *p)
 {
-	uint32_t end = p->data + p->payload, total;
+	uint32_t end = p->data + p->payload, total = ip_total(p, end);
 
 	if (p->v6) {
-		total = 40 + at16(p->l3 + 4);
 		holds(frame[p->l3] >> 4 == 6, "version %u", frame[p->l3] >> 4);
 		holds(!memcmp(p->key.v6.src, frame + p->l3 + 8, 32), "addresses");
 	} else {
-		total = at16(p->l3 + 2);
 		holds(frame[p->l3] >> 4 == 4, "version %u", frame[p->l3] >> 4);
 		holds(p->l4 == p->l3 + 4 * (frame[p->l3] & 15), "l4 %u", p->l4);
 		holds(frame[p->l3 + 9] == p->proto, "protocol %u", p->proto);
@@ -162,7 +171,7 @@ static void check_part(const struct xp_packet *p)
 	      p->at);
 	holds(!p->at || p->data == p->base, "%u bytes of headers at %u", p->data - p->base, p->at);
 	holds(kind <= XP_VNET_IPIP, "network of kind %u", kind);
-	holds(end <= p->l3 + (p->v6 ? 40 + at16(p->l3 + 4) : at16(p->l3 + 2)), "ends at %u", end);
+	holds(end <= p->l3 + ip_total(p, end), "ends at %u", end);
 	if (p->v6)
 		holds(!memcmp(p->key.v6.src, frame + p->l3 + 8, 32), "addresses");
 	else
@@ -219,7 +228,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t cut;
 	int r, more;
 
-	protocols = (take16(&in) & XP_P_ALL) ^ XP_P_ALL;
+	protocols = take16(&in);
+	protocols = ((protocols & XP_P_ALL) ^ XP_P_ALL) | (protocols & 0x8000 ? XP_P_BIG : 0);
 	cut = take8(&in);
 	if (in.left > FENCED_MAX)
 		return -1;

@@ -8,7 +8,8 @@
  * Holds: no byte is read beyond those that are there to be looked at; what is accepted has the
  * lengths that its own fields add up to; a number is the nearest one with the bits of the wire; a
  * packet belongs to the stream of its source and near its numbers only; another stream begins
- * with the second of two in sequence and nowhere else.
+ * with the second of two in sequence and nowhere else. What has arrived of the last numbers, and
+ * nothing else, is known to have.
  */
 #include "fuzz.h"
 #include "rtp.h"
@@ -22,6 +23,56 @@ static struct {
 	uint16_t sequence;
 	int there;
 } stray; /* the packet before, if it did not belong and none of the stream has come since */
+
+/* Numbers that have come, naively: each once, the stream's first one. */
+static int64_t came[2 * PACKETS], first_number;
+static uint32_t came_count;
+
+static int has_come(int64_t number)
+{
+	uint32_t i;
+
+	for (i = 0; i < came_count; i++)
+		if (came[i] == number)
+			return 1;
+	return 0;
+}
+
+/* As rtp.bpf.h does: slots that are new to the window are empty. */
+static void arrive(int64_t number)
+{
+	int64_t i = stream.highest + 1;
+
+	if (i < number - (int64_t)XP_RTP_WINDOW)
+		i = number - (int64_t)XP_RTP_WINDOW + 1;
+	for (; i <= number; i++)
+		xp_rtp_slot(&stream, i)->there = 0;
+	if (number > stream.highest)
+		stream.highest = number;
+	if (number <= stream.highest - (int64_t)XP_RTP_WINDOW || number < first_number)
+		return;
+	xp_rtp_slot(&stream, number)->there = 1;
+	came[came_count++] = number;
+}
+
+static void check_arrived(int64_t number)
+{
+	int recent = number > stream.highest - (int64_t)XP_RTP_WINDOW;
+
+	holds(!xp_rtp_arrived(&stream, first_number, number) == !(recent && has_come(number)),
+	      "%lld, highest %lld", (long long)number, (long long)stream.highest);
+}
+
+/* A slot is a power of two that areas can be divided into, as near to the rule's as there is. */
+static void check_shift(uint8_t shift, uint8_t area)
+{
+	uint32_t area_shift = XP_MIN_AREA_SHIFT + area % 5;
+	uint32_t r = xp_rtp_shift(XP_RTP(shift & 15, 0), area_shift), want = shift & 15;
+
+	want = want > area_shift ? area_shift : want;
+	want = want < XP_MIN_RTP_SHIFT ? XP_MIN_RTP_SHIFT : want;
+	holds(r == want, "slot of 2^%u, not 2^%u", r, want);
+}
 
 static uint32_t header_length(const uint8_t *bytes)
 {
@@ -76,20 +127,31 @@ static void check_judged(enum xp_rtp_belongs is, const struct xp_rtp_header *h)
 		holds(is == (follows ? XP_RTP_RESTART : XP_RTP_STRAY), "%d", is);
 }
 
+/* A stream whose first number is the next one. */
+static void begin(uint16_t sequence)
+{
+	memset(&stream, 0, sizeof(stream));
+	stream.highest = (int64_t)sequence;
+	first_number = stream.highest + 1;
+	came_count = 0;
+}
+
 static void judge(const struct xp_rtp_header *h)
 {
 	enum xp_rtp_belongs is = xp_rtp_judge(&stream, ssrc, h);
 
 	check_number(h->sequence);
 	check_judged(is, h);
+	check_arrived(xp_rtp_number(stream.highest, h->sequence));
 	if (is == XP_RTP_BELONGS) {
-		if (xp_rtp_number(stream.highest, h->sequence) > stream.highest)
-			stream.highest = xp_rtp_number(stream.highest, h->sequence);
+		arrive(xp_rtp_number(stream.highest, h->sequence));
+		check_arrived(xp_rtp_number(stream.highest, h->sequence));
+		check_arrived(stream.highest - (int64_t)XP_RTP_WINDOW);
+		check_arrived(stream.highest + 1);
 		stray.there = 0;
 	} else if (is == XP_RTP_RESTART) {
 		ssrc = h->ssrc;
-		stream.highest = h->sequence;
-		stream.other = 0;
+		begin(h->sequence);
 		stray.there = 0;
 	} else {
 		stray.ssrc = h->ssrc;
@@ -139,10 +201,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t n;
 	uint8_t kind;
 
-	memset(&stream, 0, sizeof(stream));
 	memset(&stray, 0, sizeof(stray));
 	ssrc = 0;
-	stream.highest = take16(&in);
+	begin(take16(&in));
+	kind = take8(&in);
+	check_shift(kind, take8(&in));
 	for (n = 0; in.left && n < PACKETS; n++) {
 		kind = take8(&in);
 		if (kind & 1)

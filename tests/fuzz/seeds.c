@@ -11,7 +11,7 @@
 
 #include "../prog/packet.h"
 
-static struct frame frame;
+static struct frame frame, whole;
 static const char *dir;
 static unsigned written;
 
@@ -46,6 +46,32 @@ static void write_packet(struct packet p)
 	write_frame();
 }
 
+/* The first, one in the middle and the last part of a packet. */
+static void write_parts(struct packet p)
+{
+	uint32_t total;
+
+	p.len = 100;
+	packet_build(&p, &whole);
+	total = whole.headers - whole.l4 + whole.payload;
+	packet_cut(&whole, 0, 40, 1, 7, &frame);
+	write_frame();
+	packet_cut(&whole, 40, 24, 1, 7, &frame);
+	write_frame();
+	packet_cut(&whole, 64, total - 64, 0, 7, &frame);
+	write_frame();
+}
+
+/* Headers that end about where the program no longer reads them. */
+static void write_long(struct packet p)
+{
+	p.ip_options = 1;
+	for (p.extension = 416; p.extension <= 464; p.extension += 8) {
+		write_packet(p);
+		write_parts(p);
+	}
+}
+
 static void write_all(int udp, int v6)
 {
 	struct packet p = {.flags = udp ? 0 : ACK, .seq = 1000, .len = 13, .udp = udp, .v6 = v6};
@@ -63,7 +89,9 @@ static void write_all(int udp, int v6)
 		p.pure_fragment = 1;
 		write_packet(p);
 		p.pure_fragment = 0;
+		write_long(p);
 	}
+	write_parts(p);
 	if (udp) {
 		p.fault = FAULT_NO_CHECKSUM;
 	} else {
