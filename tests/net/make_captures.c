@@ -127,6 +127,10 @@ static const struct packet bad_checksum_first[] = {
 static const struct packet bad_checksum_later[] = {
 	HELLO, DATA(0, 300), DATA(300, 300), DATA(300, 300, .salt = 1, .fault = FAULT_CHECKSUM),
 	DATA(600, 300), END(900, 0)};
+static const struct packet bad_only[] = { /* nobody sends it again: it was not damaged */
+	HELLO, DATA(0, 300, .fault = FAULT_CHECKSUM), REPLY(0, 10, 300), END(300, 10)};
+static const struct packet bad_part[] = { /* some of it has come otherwise */
+	HELLO, DATA(0, 300), DATA(200, 200, .fault = FAULT_CHECKSUM), DATA(400, 200), END(600, 0)};
 static const struct packet bad_rst[] = { /* far outside the window */
 	HELLO, DATA(0, 300), {.flags = RST, .seq = ISN + 1500000000u}, DATA(300, 300), END(600, 0)};
 static const struct packet bad_rst_checksum[] = {
@@ -210,6 +214,8 @@ static const struct {
 	CASE(overlap_pieces, 0, 0),
 	CASE(bad_checksum_first, 0, 600),
 	CASE(bad_checksum_later, 0, 900),
+	CASE(bad_only, 0, 300),
+	CASE(bad_part, 0, 600),
 	CASE(bad_rst, 0, 600),
 	CASE(bad_rst_checksum, 0, 600),
 	CASE(early_fin, 0, 900),

@@ -352,13 +352,13 @@ static void begin_whole(struct mend *mend)
 
 	if (!mend->survey && !divided)
 		return;
-	if (mend->survey)
-		mend->cuts = survey_cuts(mend->survey, mend->number, &mend->cut_count);
 	good = checksums_hold(&mend->packet, p);
 	trusted = mend->survey && survey_trusts(mend->survey, p, good);
+	if (mend->survey)
+		mend->cuts = survey_cuts(mend->survey, mend->number, &mend->cut_count);
 	mend->as_is = !trusted;
 	mend->counts.unfinished += trusted;
-	mend->counts.outdone += !!mend->cuts;
+	mend->counts.outdone += good && mend->cuts;
 	leave_out(mend);
 	divided |= mend->cuts || (p->payload && flags != p->tcp_flags);
 	if (!divided || (!good && !trusted))

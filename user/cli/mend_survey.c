@@ -8,12 +8,14 @@
  * checksum holds; so it is with data that somebody slipped in with a checksum that makes the
  * receiver throw them away. Therefore, in a direction of a connection
  *
- *   - that has good data: data with a wrong checksum are trusted if they are missing from the
- *     good ones: anywhere if the data of its sender are mostly wrong, else only before,
+ *   - that has good data: data with a wrong checksum are trusted as far as they are missing from
+ *     the good ones: anywhere if the data of its sender are mostly wrong, else only before,
  *     between or right behind those;
- *   - that has none: all data are trusted if the data of its sender are mostly wrong, and without
- *     any good packet all else is, too. A damaged port or address looks like such a direction:
- * there most packets of the sender, or, if there is but one of it, of the capture, are good.
+ *   - that has none, but other good packets (or the other direction has some): likewise, from the
+ *     beginning on. A NIC that joins segments leaves a wrong checksum just on what it joined;
+ *   - without any good packet, either way: all is trusted if the data of its sender are mostly
+ *     wrong. A damaged port or address looks like such a connection: there most packets of the
+ *     sender, or, if there is but one of it, of the capture, are good.
  *
  * Streams longer than 4 GiB wrap: offsets are 64 bit, counted from the connection's first packet.
  */
@@ -28,6 +30,7 @@
 
 #define BUCKETS 65536u
 #define NEAR (1 << 26) /* distance of sequence numbers within one connection, or nearly so */
+#define MAX_KNOWN 16   /* places where good data are, within one damaged segment */
 #define MOSTLY 10      /* so many good packets for each bad one: a network that damages some */
 
 /* All packets with data from one address. */
@@ -75,6 +78,9 @@ struct survey {
 	uint64_t survived;    /* packets with data behind an RST of the same direction */
 	uint64_t unended;     /* directions with data where a FIN stands */
 	struct overlap *overlap;
+	/* Parts of the packet that was asked for last which good ones have brought. */
+	struct overlap_cut known[MAX_KNOWN];
+	size_t known_count;
 };
 
 struct survey *survey_new(void)
@@ -401,7 +407,8 @@ bool survey_rewind(struct survey *survey)
 			for (one = half; one; one = one->again) {
 				one->last = 0;
 				survey->unended += one->finished && goes_through(one, one->fin);
-				one->reach = one->count ? one->ranges[one->count - 1].past : 0;
+				/* A SYN has a number, too. */
+				one->reach = one->count ? one->ranges[one->count - 1].past : 1;
 			}
 		}
 	}
@@ -411,7 +418,8 @@ bool survey_rewind(struct survey *survey)
 
 const struct overlap_cut *survey_cuts(struct survey *survey, uint64_t number, size_t *count)
 {
-	return overlap_cuts(survey->overlap, number, count);
+	*count = survey->known_count;
+	return *count ? survey->known : overlap_cuts(survey->overlap, number, count);
 }
 
 static bool mostly_bad(const struct survey *survey, const struct sender *sender)
@@ -421,12 +429,32 @@ static bool mostly_bad(const struct survey *survey, const struct sender *sender)
 	return sender->bad > 1 || survey->good < MOSTLY * survey->bad;
 }
 
-static bool is_missing(const struct survey *survey, struct half *half,
-		       const struct xp_packet *packet)
+/* Which parts of a packet's data good ones have brought. False: too many to tell. */
+static bool find_known(struct survey *survey, const struct half *half, int64_t start, int64_t past)
+{
+	size_t at = range_at(half, start + 1);
+	const struct range *range;
+
+	survey->known_count = 0;
+	for (; at < half->count && half->ranges[at].start < past; at++) {
+		range = &half->ranges[at];
+		if (survey->known_count == MAX_KNOWN)
+			return false;
+		survey->known[survey->known_count++] = (struct overlap_cut){
+			.from = range->start > start ? (uint32_t)(range->start - start) : 0,
+			.past = (uint32_t)((range->past < past ? range->past : past) - start)};
+	}
+	return true;
+}
+
+static bool is_missing(struct survey *survey, struct half *half, const struct xp_packet *packet)
 {
 	int64_t start = offset_of(half, packet), past = start + packet->payload;
 
-	if (has_any(half, start, past))
+	if (!find_known(survey, half, start, past))
+		return false;
+	if (survey->known_count && survey->known[0].from == 0 &&
+	    survey->known[0].past == packet->payload)
 		return false;
 	if ((start < 0 || start > half->reach) && !mostly_bad(survey, half->sender))
 		return false;
@@ -435,10 +463,22 @@ static bool is_missing(const struct survey *survey, struct half *half,
 	return true;
 }
 
+/* Nobody answers a port that is a damaged one. */
+static bool is_answered(struct survey *survey, const struct xp_packet *packet)
+{
+	const struct half *half;
+	union xp_key key;
+
+	xdplace_key_reverse(&packet->key, packet->v6, &key);
+	half = *find_key(survey, &key);
+	return half && half->good;
+}
+
 bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool good)
 {
 	struct half *all = find(survey, packet), *half;
 
+	survey->known_count = 0;
 	if (!all)
 		return false;
 	half = find_now(all, packet);
@@ -447,15 +487,17 @@ bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool g
 	if (!half)
 		return false;
 	half->seen += !!packet->payload;
-	if (!half->good)
+	if (!half->good && !is_answered(survey, packet))
 		return !good && mostly_bad(survey, half->sender);
-	if (packet->proto != IPPROTO_TCP || !packet->payload)
-		return false;
+	if (packet->proto != IPPROTO_TCP)
+		return !good && !half->good && mostly_bad(survey, half->sender);
+	if (!packet->payload)
+		return !good && !half->good;
 	if (good) {
 		offset_of(half, packet);
 		return false;
 	}
-	return half->count ? is_missing(survey, half, packet) : mostly_bad(survey, half->sender);
+	return is_missing(survey, half, packet);
 }
 
 bool survey_goes_on(struct survey *survey, const struct xp_packet *packet)

@@ -37,7 +37,7 @@ bool survey_does_not_end(struct survey *survey, const struct xp_packet *packet);
 /* Does this SYN begin a connection without data, while others on the key have some? */
 bool survey_leads_nowhere(struct survey *survey, const struct xp_packet *packet);
 
-/* What of its data does not count, in order; NULL: all of it does. */
+/* Asked after that, too: what of its data does not count, in order; NULL: all of it does. */
 const struct overlap_cut *survey_cuts(struct survey *survey, uint64_t number, size_t *count);
 
 #endif
