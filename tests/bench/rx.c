@@ -221,12 +221,10 @@ static uint64_t memory_now(const struct rx_system *system)
 static int try_flows(const struct rx_case *what, struct rx_run *run, struct rx_trial *trial,
 		     bool *too_fast)
 {
-	double *rate = &warm_rates[run->system - rx_systems];
-	int err = is_base(run->system) ? 0 : rx_warm(run, *rate);
+	double rate = warm_rates[run->system - rx_systems];
+	int err = is_base(run->system) ? 0 : rx_warm(run, rate);
 
 	*too_fast = err == -EIO;
-	if (*too_fast)
-		*rate *= FLOWS_SLOWER;
 	if (!err)
 		err = rx_try(run, what->rate, FLOWS_PACKETS, trial);
 	if (!err && trial->lost) {
@@ -260,16 +258,20 @@ static int run_flows(const struct rx_case *what, struct rx_system *system, struc
 static int run_flows_slowly(const struct rx_case *what, struct rx_system *system,
 			    struct rx_trial *trial, double *mib)
 {
-	const double *rate = &warm_rates[system - rx_systems];
+	double *rate = &warm_rates[system - rx_systems];
+	double slower;
 	bool too_fast;
 	int err;
 
-	do {
+	for (;;) {
 		*system->why = 0;
 		err = run_flows(what, system, trial, mib, &too_fast);
-	} while (too_fast && what->traffic.flows / *rate <= FLOWS_PATIENCE &&
-		 *rate >= FLOWS_WARM_LEAST);
-	return err;
+		slower = *rate * FLOWS_SLOWER;
+		if (!too_fast || slower < FLOWS_WARM_LEAST ||
+		    what->traffic.flows / slower > FLOWS_PATIENCE)
+			return err;
+		*rate = slower;
+	}
 }
 
 static int measure_flows(const struct rx_case *what, struct rx_system *system)
