@@ -23,8 +23,9 @@
 
 /* ---- measure.c: clocks and medians ---- */
 
-double bench_now(void);		 /* seconds, monotonic */
-double bench_waited(void);	 /* seconds that this thread could not run for others */
+double bench_now(void);	   /* seconds, monotonic */
+double bench_waited(void); /* seconds that this thread could not run for others */
+double bench_waited_of(pid_t thread);
 double bench_machine_busy(void); /* seconds of CPU that were not idle, since the start */
 double bench_median(double *samples, size_t count); /* sorts them; NAN if there are none */
 int bench_pin_cpu(int cpu);			    /* this thread, 0 or -errno */

@@ -27,17 +27,25 @@ double bench_now(void)
 	return clock_seconds(CLOCK_MONOTONIC);
 }
 
-double bench_waited(void)
+double bench_waited_of(pid_t thread)
 {
 	unsigned long long ran, waited = 0;
-	FILE *file = fopen("/proc/thread-self/schedstat", "re");
+	char path[64];
+	FILE *file;
 
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", thread);
+	file = fopen(path, "re");
 	if (!file)
 		return 0;
 	if (fscanf(file, "%llu %llu", &ran, &waited) != 2)
 		waited = 0;
 	fclose(file);
 	return waited / 1e9;
+}
+
+double bench_waited(void)
+{
+	return bench_waited_of(gettid());
 }
 
 /* All processors' time less what they were idle or not ours; proc(5), /proc/stat. */

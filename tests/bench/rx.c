@@ -55,6 +55,7 @@ struct rx_case {
 
 #define CPU_RATE 180000.0 /* 2 Gbit/s */
 #define FAST_CPU_RATE 1000000.0
+#define COST_TRIES 3u
 #define CPU_SECONDS 0.7
 #define CPU_PACKETS 250000u /* at least: the machine counts in hundredths of a second */
 #define FLOWS_RATE 100000.0
@@ -174,15 +175,8 @@ static int measure_rate(const struct rx_case *what, struct rx_system *system)
 static int trial_at_rate(const struct rx_case *what, struct rx_run *run, uint32_t packets,
 			 struct rx_trial *trial)
 {
-	unsigned int tries;
-	int err = 0;
+	int err = rx_try_again(run, what->rate, packets, COST_TRIES, trial);
 
-	/* The rest of the machine may spoil one. */
-	for (tries = 0; !err && tries < 3; tries++) {
-		err = rx_try(run, what->rate, packets, trial);
-		if (!trial->lost)
-			break;
-	}
 	if (err || !trial->lost)
 		return err;
 	snprintf(run->system->why, sizeof(run->system->why), "lost packets at %.0f Gbit/s",

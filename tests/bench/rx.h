@@ -89,7 +89,8 @@ struct rx_trial {
 	double cpu1_s;	  /* of CPU: the consumer, thread or process */
 	double machine_s; /* of CPU: all that was not idle, without the generator's waiting */
 	double seconds;
-	double lost; /* 0 .. 1 */
+	double stopped; /* seconds that the consumer could not run for others */
+	double lost;	/* 0 .. 1 */
 	bool good;
 };
 
@@ -105,6 +106,7 @@ struct rx_run {
 	struct bench_turn turn;
 	pthread_t thread;
 	clockid_t clock;
+	pid_t consumer; /* the thread */
 	bool stop;
 	bool reset;  /* asked of the consumer */
 	double done; /* when it last ran out of work */
@@ -120,6 +122,12 @@ int rx_start(struct rx_run *run, struct rx_system *system, const struct rx_traff
 void rx_stop(struct rx_run *run);
 /* Send so many packets, at a rate (0: as fast as can be), and see what is in place. */
 int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *trial);
+/*
+ * Up to `tries` times, until nothing is lost. Another process on this machine may spoil one; those
+ * in which the consumer was seen to wait for others do not count, up to a limit.
+ */
+int rx_try_again(struct rx_run *run, double rate, uint32_t packets, unsigned int tries,
+		 struct rx_trial *trial);
 /* Open the kept flows: the first packet of each. */
 int rx_warm(struct rx_run *run, double rate);
 /* Times of the packets that were stamped, as they are taken. */

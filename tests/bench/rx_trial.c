@@ -29,6 +29,8 @@
 #define LAST_PORT 60000u
 #define HALVINGS 5u
 #define TRIES 2u
+#define SPOILT_MOST 3u
+#define STOPPED_SECONDS 0.002 /* rings have room for a few milliseconds */
 #define TRIAL_SECONDS 0.15
 #define TRIAL_LEAST 4096u     /* packets */
 #define PROBE_PACKETS 400000u /* of the trial that finds out how fast the generator is */
@@ -68,6 +70,7 @@ static void *consume(void *arg)
 	struct rx_system *system = run->system;
 	bool busy = false;
 
+	run->consumer = gettid();
 	bench_pin_cpu(1);
 	bench_real_time();
 	prctl(PR_SET_TIMERSLACK, 1);
@@ -156,6 +159,15 @@ static double consumer_cpu(const struct rx_run *run)
 	if ((!system->ops->process && !system->ops->consume) || clock_gettime(clock, &ts))
 		return 0;
 	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static double consumer_waited(const struct rx_run *run)
+{
+	const struct rx_system *system = run->system;
+
+	if (system->ops->process)
+		return bench_waited_of(system->ops->process(system));
+	return system->ops->consume ? bench_waited_of(run->consumer) : 0;
 }
 
 /* ---- sending ---- */
@@ -304,7 +316,7 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 	struct rx_system *system = run->system;
 	/* No train that is not in order may stay without its late packet. */
 	uint32_t unit = run->traffic.late ? run->traffic.flows * run->traffic.train : run->batch;
-	double cpu, waited, busy, done;
+	double cpu, waited, stopped, busy, done;
 	uint64_t before, bytes;
 	int err;
 
@@ -315,6 +327,7 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 	before = system->ops->bytes(system);
 	busy = bench_machine_busy();
 	cpu = consumer_cpu(run);
+	stopped = consumer_waited(run);
 	waited = bench_waited();
 	err = generate(run, packets, rate);
 	if (err)
@@ -323,6 +336,7 @@ int rx_try(struct rx_run *run, double rate, uint32_t packets, struct rx_trial *t
 	done = settle(system, before + g->sent * run->traffic.payload);
 	trial->cpu0_s = -waited;
 	trial->cpu1_s = consumer_cpu(run) - cpu;
+	trial->stopped = consumer_waited(run) - stopped;
 	trial->machine_s = bench_machine_busy() - busy;
 	bytes = system->ops->whole ? system->ops->whole(system) : system->ops->bytes(system);
 	judge(run, bytes - before, done, trial);
@@ -346,24 +360,32 @@ int rx_warm(struct rx_run *run, double rate)
 	return -EIO;
 }
 
-/*
- * A trial that another process on this machine spoilt says nothing: a rate is too high only if
- * it is so every time.
- */
-static int try_rate(struct rx_run *run, double rate, struct rx_trial *trial)
+int rx_try_again(struct rx_run *run, double rate, uint32_t packets, unsigned int tries,
+		 struct rx_trial *trial)
 {
-	uint32_t packets = rate > 0 ? rate * TRIAL_SECONDS : PROBE_PACKETS;
-	unsigned int i;
+	unsigned int count, spoilt = 0;
 	int err = 0;
 
-	if (packets < TRIAL_LEAST)
-		packets = TRIAL_LEAST;
-	for (i = 0; !err && i < TRIES; i++) {
+	for (count = 0; !err && count < tries;) {
 		err = rx_try(run, rate, packets, trial);
 		if (trial->good && trial->packets_per_s >= 0.95 * rate)
 			break;
+		if (trial->stopped > STOPPED_SECONDS && spoilt < SPOILT_MOST)
+			spoilt++;
+		else
+			count++;
 	}
 	return err;
+}
+
+/* A rate is too high only if it is so every time. */
+static int try_rate(struct rx_run *run, double rate, struct rx_trial *trial)
+{
+	uint32_t packets = rate > 0 ? rate * TRIAL_SECONDS : PROBE_PACKETS;
+
+	if (packets < TRIAL_LEAST)
+		packets = TRIAL_LEAST;
+	return rx_try_again(run, rate, packets, TRIES, trial);
 }
 
 /* From the generator's own speed downwards, by halves, until nothing is lost. */
