@@ -64,6 +64,8 @@ void interleave(struct schedule *s, size_t first, struct rng *r);
 uint8_t any_flags(struct rng *r); /* of TCP */
 /* Networks, tunnels, options around a packet. */
 void dress(struct rng *r, struct packet *p);
+/* UDP's length is made to differ from what its packet has. */
+void misplace_end(struct rng *r, struct packet *p);
 /* The packets of a schedule in fragments, and what the network does to those. */
 void part_all(struct schedule *s, struct rng *r, const struct setup *setup);
 

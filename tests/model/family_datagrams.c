@@ -197,9 +197,16 @@ void make_udp_parts(struct schedule *s, struct rng *r, const struct setup *setup
 	size_t i;
 
 	make_udp(s, r, setup);
-	for (i = 0; i < s->steps; i++)
-		if (chance(r, 30) && !s->step[i].p.v6)
-			s->step[i].p.fault = FAULT_NO_CHECKSUM;
+	for (i = 0; i < s->steps; i++) {
+		struct packet *p = &s->step[i].p;
+
+		if (chance(r, 30) && !p->v6)
+			p->fault = FAULT_NO_CHECKSUM;
+		else if (chance(r, 5))
+			p->fault = FAULT_CHECKSUM;
+		if (p->udp && chance(r, 8))
+			misplace_end(r, p);
+	}
 	part_all(s, r, setup);
 }
 

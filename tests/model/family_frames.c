@@ -45,9 +45,20 @@ void make_wrapped(struct schedule *s, struct rng *r, const struct setup *setup)
 
 /* ---- damage [R1] ---- */
 
+/* UDP and IP do not agree on where the datagram ends. */
+void misplace_end(struct rng *r, struct packet *p)
+{
+	uint32_t has = 8 + p->len;
+
+	if (chance(r, 30))
+		p->udp_more = 1 + below(r, 20);
+	else
+		p->udp_more = -(int)(1 + below(r, chance(r, 40) ? has : has < 40 ? has : 40));
+}
+
 static void damage(struct rng *r, struct step *step)
 {
-	switch (below(r, 6)) {
+	switch (below(r, 7)) {
 	case 0:
 		step->cut = 1 + below(r, chance(r, 50) ? 60 : 1500);
 		break;
@@ -56,6 +67,12 @@ static void damage(struct rng *r, struct step *step)
 		step->poke = below(r, chance(r, 70) ? 60 : 140);
 		step->poke_bits = chance(r, 50) ? 1u << below(r, 8) : 1 + below(r, 255);
 		break;
+	case 3:
+		if (step->p.udp) {
+			misplace_end(r, &step->p);
+			break;
+		}
+		/* fallthrough */
 	default:
 		step->p.fault = 1 + below(r, 4);
 	}
