@@ -38,14 +38,17 @@ static const struct {
 	bool placed;
 	bool no_checksum;
 } probes[PROBES] = {
-	[EMPTY] = {"empty", {1, 1514, 1460}, false, false},
-	[COPY] = {"copy-floor", {1, 1514, 1460}, false, false},
-	[ACK] = {"pure ACK, checksums not verified", {1, 64, 0}, true, true},
-	[ACK_CSUM] = {"pure ACK", {1, 64, 0}, true, false},
-	[ONE] = {"1460 bytes of one flow, checksums not verified", {1, 1514, 1460}, true, true},
-	[ONE_CSUM] = {"1460 bytes of one flow", {1, 1514, 1460}, true, false},
-	[TWO] = {"1460 bytes, two flows in turn", {2, 1514, 1460}, true, false},
-	[MANY] = {"1460 bytes, 1000 flows in turn", {1000, 1514, 1460}, true, false},
+	[EMPTY] = {"empty", {1, 1514, 1460, 0, 0}, false, false},
+	[COPY] = {"copy-floor", {1, 1514, 1460, 0, 0}, false, false},
+	[ACK] = {"pure ACK, checksums not verified", {1, 64, 0, 0, 0}, true, true},
+	[ACK_CSUM] = {"pure ACK", {1, 64, 0, 0, 0}, true, false},
+	[ONE] = {"1460 bytes of one flow, checksums not verified",
+		 {1, 1514, 1460, 0, 0},
+		 true,
+		 true},
+	[ONE_CSUM] = {"1460 bytes of one flow", {1, 1514, 1460, 0, 0}, true, false},
+	[TWO] = {"1460 bytes, two flows in turn", {2, 1514, 1460, 0, 0}, true, false},
+	[MANY] = {"1460 bytes, 1000 flows in turn", {1000, 1514, 1460, 0, 0}, true, false},
 };
 
 struct profile {
