@@ -111,7 +111,7 @@ wire_tap() {
 	/usr/bin/socat -b 65536 TUN,tun-type=tap,iff-no-pi,tun-name=place0,iff-up \
 		TUN,tun-type=tap,iff-no-pi,tun-name=peer0 > /tmp/relay 2>&1 &
 	RELAY=$!
-	wait_for 10 ip link show peer0 && ip link set peer0 netns peer
+	wait_for 60 ip link show peer0 && ip link set peer0 netns peer
 }
 
 wire_netem() {
@@ -143,7 +143,7 @@ wire_up() {
 	ip address add 10.9.0.1/24 dev place0 &&
 		ip link set place0 mtu "${1:-1500}" up &&
 		ip -n peer address add 10.9.0.2/24 dev peer0 &&
-		ip -n peer link set peer0 mtu "${1:-1500}" up && wait_for 30 ping -c 1 -W 1 10.9.0.2
+		ip -n peer link set peer0 mtu "${1:-1500}" up && wait_for 120 ping -c 1 -W 1 10.9.0.2
 }
 
 # ---- traffic ----
@@ -220,7 +220,7 @@ hold() {
 	hold_context wires < /tmp/asked > /tmp/answers 2>&1 &
 	HOLDER=$!
 	exec 7<> /tmp/asked # both: to write must not end us when nobody reads
-	wait_for 120 grep -q . /tmp/answers
+	wait_for 300 grep -q . /tmp/answers
 	grep -q '^ready' /tmp/answers
 }
 
@@ -233,7 +233,7 @@ ask() { # COMMAND
 	local lines
 	lines=$(wc -l < /tmp/answers)
 	echo "$1" >&7
-	wait_for 60 answered "$lines"
+	wait_for 300 answered "$lines"
 	tail -n 1 /tmp/answers | grep -q '^done'
 }
 
@@ -245,7 +245,7 @@ traffic() { # NAME
 	dd if=/dev/urandom of=/tmp/tcp bs=1M count="$MEGABYTES" 2> /dev/null
 	dd if=/dev/urandom of=/tmp/udp bs=1000 count=1000 2> /dev/null
 	# Attaching may take the link down for a while.
-	wait_for 30 ping -c 1 -W 1 10.9.0.2
+	wait_for 120 ping -c 1 -W 1 10.9.0.2
 	exchange
 }
 
@@ -280,7 +280,7 @@ follow() { # NAME MTU MODE OPTION...
 	rm -rf /tmp/streams
 	xdplace follow -m "$mode" --hole-age 60s "$@" -o /tmp/streams --stats-at-end place0 > /tmp/follow 2>&1 &
 	placing=$!
-	wait_for 120 attached_or_ended $placing
+	wait_for 300 attached_or_ended $placing
 	if attached; then
 		traffic
 		kill -INT $placing
@@ -341,17 +341,17 @@ exchange() {
 	mkfifo /tmp/endless 2> /dev/null
 	nc -l -p 9000 > /tmp/got_tcp 0<> /tmp/endless &
 	listener=$!
-	wait_for 60 bound t 9000
+	wait_for 300 bound t 9000
 	[ "$WIRE" != bond ] || { lose_slave & }
 	ip netns exec peer /bin/busybox nc -w 5 10.9.0.1 9000 < /tmp/tcp
 	# Not before: its patience is not for what TCP takes. A wire that doubles packets brings more
 	# than was sent: then silence is the end.
 	datagrams receive /tmp/got_udp 9001 "${LOSSY:+10000}1000000" &
 	receiving=$!
-	wait_for 60 bound u 9001
+	wait_for 300 bound u 9001
 	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001
 	wait $receiving
-	wait_for 30 complete # whoever receives may have had no turn yet
+	wait_for 120 complete # whoever receives may have had no turn yet
 	kill $listener 2> /dev/null
 }
 
@@ -494,7 +494,7 @@ test_virtio_queues() {
 		fi
 		/usr/bin/ethtool -L place0 combined 2
 		ask "attach place0 $mode" || echo "not ok virtio_queues_$mode: $(tail -n 1 /tmp/answers)"
-		wait_for 30 ping -c 1 -W 1 10.9.0.2
+		wait_for 120 ping -c 1 -W 1 10.9.0.2
 		first=$(lane_bytes 0) second=$(lane_bytes 1)
 		dd if=/dev/urandom of=/tmp/udp bs=1000 count=20 2> /dev/null
 		for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
@@ -537,7 +537,7 @@ test_commands() {
 		plain
 		return
 	fi
-	wait_for 30 ping -c 1 -W 1 10.9.0.2
+	wait_for 120 ping -c 1 -W 1 10.9.0.2
 	rm -rf /tmp/streams
 	xdplace follow -n wires -o /tmp/streams > /tmp/follow 2>&1 &
 	consuming=$!
@@ -576,7 +576,7 @@ test_beside_filter() {
 	fi
 	xdplace load -n beside -m native --dispatcher --lanes 1 --rule 'tap udp dst port 9001' place0 > /tmp/load 2>&1 &
 	loading=$!
-	wait_for 60 grep -q '^rule' /tmp/load || ended $loading
+	wait_for 300 grep -q '^rule' /tmp/load || ended $loading
 	dd if=/dev/urandom of=/tmp/udp bs=1000 count=50 2> /dev/null
 	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001
 	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9002
@@ -609,10 +609,10 @@ frames() { # MODE
 	xdplace load -n frames --frames xsk --lanes 1 -m "$1" \
 		--rule 'take whole udp dst port 9001' place0 > /tmp/load 2>&1 &
 	loading=$!
-	wait_for 60 attached
+	wait_for 300 attached
 	xsk_consumer frames /tmp > /tmp/consumer 2>&1 &
 	consuming=$!
-	wait_for 30 grep -q ready /tmp/consumer
+	wait_for 300 grep -q ready /tmp/consumer
 	ip netns exec peer /xdplace/tests/datagrams send /tmp/udp 10.9.0.1 9001
 	kill $consuming
 	wait $consuming
