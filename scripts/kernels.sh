@@ -60,12 +60,13 @@ QUICK_SHAPES=default,lanes2
 LEFT_OUT="
 *        net/captures,net/cli_usage,net/bad_use     no packet comes from a kernel there
 *        net/curl,net/iperf,net/ssh,net/capture     volume and rates: emulation has none to show
-*        net/udp,net/fragments,net/rtp,net/interface,net/pinned,net/queues,net/jumbo,net/rps,net/vlan_tunnel,net/faults,net/own   long
+*        net/send,net/transmit,net/fragments,net/rtp,net/interface,net/pinned,net/queues,net/jumbo,net/rps,net/vlan_tunnel,net/faults   long
 6.1-*    net/xsk                                    tried on 6.12-generic
-*        prog/rules,prog/table,prog/hostile,prog/abuse,prog/own,prog/full,prog/areas,prog/rtp,prog/lanes   long
-6.12-*   prog/fragment                              tried on 6.1-generic
+6.12-*   net/destination,net/udp                    tried on 6.1-generic
+*        prog/rules,prog/table,prog/hostile,prog/abuse,prog/full,prog/areas,prog/rtp,prog/lanes   long
+6.12-*   prog/fragment,prog/own                     tried on 6.1-generic
 6.1-*    prog/checksum                              tried on 6.12-generic
-6.1-rt   prog/fragment                              tried on 6.1-generic
+6.1-rt   prog/fragment,prog/own                     tried on 6.1-generic
 *        load/nocsum,load/nopickup,load/csum,load/own,load/small,load/plain                 long
 *-rt     load/large                                 the verifier is that of 6.1-generic
 *-cloud  load/large,load/xsk                        the verifier is that of generic
