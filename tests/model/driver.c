@@ -17,6 +17,7 @@
 #include "../prog/out.h"
 #include "compare.h"
 #include "decode.h"
+#include "pair.h"
 
 #define FEW (1u << 20)	 /* bytes of a UMEM whose areas run out */
 #define PLAIN_HEADERS 54 /* Ethernet, IPv4, TCP */
@@ -214,7 +215,7 @@ static int read_counters(struct driver *d, struct xp_counters *before)
 }
 
 /* Numbers of flows that the model has given out by now have a place for their handles. */
-static void number_flows(struct driver *d)
+void driver_number(struct driver *d)
 {
 	uint32_t room = d->m.ids + 1;
 
@@ -228,7 +229,7 @@ static void number_flows(struct driver *d)
 }
 
 /* In the model's numbers, if known: by this time each flow has been told of. */
-static void renumber(struct driver *d)
+void driver_renumber(struct driver *d)
 {
 	uint32_t i;
 	size_t k;
@@ -237,7 +238,8 @@ static void renumber(struct driver *d)
 		for (i = 1; i < d->handles; i++)
 			if (d->told.event[k].flow == d->handle[i] + 1)
 				break;
-		d->told.event[k].flow = i;
+		if (d->told.event[k].flow)
+			d->told.event[k].flow = i;
 	}
 	outcome_sort(&d->told);
 	outcome_sort(&d->m.out);
@@ -319,7 +321,7 @@ static int step_packet(struct driver *d, const struct step *step)
 	if (d->packets == 1 && room >= XP_SLOW_ROOM + (d->part ? XP_PART_ROOM : 0))
 		refused = 0;
 	model_packet(&d->m, &frame, refused);
-	number_flows(d);
+	driver_number(d);
 	if (compare_events(d))
 		return -1;
 	if (action != (step->out ? XDP_PASS : d->m.out.action))
@@ -367,7 +369,7 @@ static int step_add(struct driver *d, const struct step *step)
 	}
 	is = xdplace_flow_add(d->ctx, &add.key, add.v6, &opts, &handle);
 	should = model_add(&d->m, step->lane, &add);
-	number_flows(d);
+	driver_number(d);
 	if (is != should)
 		return differ(d, "add: %d, should be %d", is, should);
 	if (!is)
@@ -425,7 +427,7 @@ static int step_command(struct driver *d, const struct step *step)
 		return -1;
 	/* Which flow's holes are looked at first is nobody's business. */
 	if (step->kind == STEP_TICK)
-		renumber(d);
+		driver_renumber(d);
 	return compare_events(d) ? -1 : compare_counters(d);
 }
 
@@ -449,6 +451,9 @@ static int flush_lane(struct driver *d, uint32_t lane)
 			return -1;
 	} while (left);
 	model_flush(&d->m, lane);
+	/* Which flow was active last, two CPUs decided. */
+	if (d->setup->pair)
+		driver_renumber(d);
 	if (read_counters(d, &before) || compare_events(d))
 		return -1;
 	return compare_counters(d);
@@ -505,6 +510,21 @@ static int step_run(struct driver *d, const struct step *step)
 	if (!r && !d->holding)
 		r = release_all(d);
 	return r;
+}
+
+/* This step and all packets behind it. */
+static int step_pair(struct driver *d, const struct schedule *s)
+{
+	size_t behind;
+	int r;
+
+	d->headers = 0;
+	d->packets = 1;
+	d->m.now = ticks(d);
+	r = pair_run(d, s, d->at + 1, &behind);
+
+	d->at = behind - 1;
+	return r ? r : release_all(d);
 }
 
 /* A packet that takes areas and leaves no flow behind. */
@@ -564,7 +584,8 @@ enum driver_result driver_run(struct driver *d, const struct schedule *s)
 
 	d->m.unsure = d->m.slow = false;
 	for (d->at = 0; d->at < s->steps && !r; d->at++)
-		r = step_run(d, &s->step[d->at]);
+		r = s->step[d->at].kind == STEP_PAIR ? step_pair(d, s)
+						     : step_run(d, &s->step[d->at]);
 	if (!r)
 		r = finish(d);
 	else

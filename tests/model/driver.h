@@ -41,6 +41,10 @@ struct driver {
 int driver_open(struct driver *d, const struct setup *setup);
 void driver_close(struct driver *d);
 
+/* For pair.c: flows that the model has named by now have a place; events in order of flows. */
+void driver_number(struct driver *d);
+void driver_renumber(struct driver *d);
+
 enum driver_result {
 	DRIVER_SAME,
 	DRIVER_DIFFERENT, /* d->why, at step d->at; the context has to be opened again */

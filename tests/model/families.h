@@ -11,6 +11,7 @@
  *	family_frames.c     networks, tunnels, options; damage
  *	family_rtp.c        RTP
  *	family_out.c        what this host sends
+ *	family_pair.c       two CPUs at a time
  *	family_own.c        commands beside packets; own areas
  *	family_table.c      the flow table, commands, lanes, rules
  *	family_short.c      areas, completions and time run short
@@ -66,6 +67,8 @@ uint8_t any_flags(struct rng *r); /* of TCP */
 void dress(struct rng *r, struct packet *p);
 /* UDP's length is made to differ from what its packet has. */
 void misplace_end(struct rng *r, struct packet *p);
+/* Some of the packets from step `first` on in fragments that all come, each once. */
+void part_some(struct schedule *s, size_t first, struct rng *r, const struct setup *setup);
 /* The packets of a schedule in fragments, and what the network does to those. */
 void part_all(struct schedule *s, struct rng *r, const struct setup *setup);
 
@@ -80,6 +83,7 @@ make_fn make_udp, make_udp_parts, make_tcp_parts, make_wrapped_parts, make_rules
 make_fn make_wrapped, make_damage;
 make_fn make_rtp, make_rtp_parts, make_rtp_window, make_rtp_late;
 make_fn make_own;
+make_fn make_pair, make_shared;
 make_fn make_out, make_halves, make_super, make_trains, make_tags, make_out_short;
 make_fn make_table, make_lanes, make_rules;
 make_fn make_short, make_rtp_short, make_ring, make_ages;

@@ -44,6 +44,7 @@ struct cutter {
 	unsigned loss;	  /* percent of fragments that never come */
 	unsigned overlap; /* percent of datagrams with more fragments at any place of it */
 	unsigned odd;	  /* percent of datagrams with an impossible fragment */
+	uint32_t least;	  /* bytes of a fragment: with less of TCP's header it is none */
 	bool same_ids;
 	uint32_t id;
 };
@@ -143,6 +144,7 @@ static size_t cut_step(struct schedule *s, size_t at, struct rng *r, const struc
 	first = s->steps;
 	for (from = 0; from < total && s->steps < MAX_STEPS - 8; from += bytes) {
 		bytes = varied ? 8 * (1 + below(r, size / 8)) : size;
+		bytes = bytes > c->least ? bytes : c->least;
 		bytes = bytes < total - from ? bytes : total - from;
 		if (!chance(r, c->loss))
 			insert_part(s, backwards ? at : at + s->steps - first, &whole, from, bytes);
@@ -155,12 +157,12 @@ static size_t cut_step(struct schedule *s, size_t at, struct rng *r, const struc
 	return n;
 }
 
-static void cut_steps(struct schedule *s, struct rng *r, const struct setup *setup,
+static void cut_steps(struct schedule *s, size_t first, struct rng *r, const struct setup *setup,
 		      struct cutter *c)
 {
 	size_t i;
 
-	for (i = 0; i < s->steps; i++)
+	for (i = first; i < s->steps; i++)
 		if (s->step[i].kind == STEP_PACKET && !s->step[i].part && chance(r, c->share) &&
 		    carried(&s->step[i].p) > 24)
 			i += cut_step(s, i, r, setup, c) - 1;
@@ -182,12 +184,19 @@ static struct cutter some_cutter(struct rng *r)
 
 /* ---- whatever comes in fragments [R14] ---- */
 
+void part_some(struct schedule *s, size_t first, struct rng *r, const struct setup *setup)
+{
+	struct cutter c = {.share = 30, .least = 64, .id = rng_next(r)};
+
+	cut_steps(s, first, r, setup, &c);
+}
+
 void part_all(struct schedule *s, struct rng *r, const struct setup *setup)
 {
 	struct network n = some_network(r);
 	struct cutter c = some_cutter(r);
 
-	cut_steps(s, r, setup, &c);
+	cut_steps(s, 0, r, setup, &c);
 	n.distance = 1 + below(r, chance(r, 30) ? 60 : 8);
 	disturb(s, 0, r, &n);
 }
@@ -277,7 +286,7 @@ void make_many_parts(struct schedule *s, struct rng *r, const struct setup *setu
 				     : chance(r, 50) ? 9000
 						     : 2000));
 	}
-	cut_steps(s, r, setup, &c);
+	cut_steps(s, 0, r, setup, &c);
 	if (chance(r, 70))
 		interleave(s, 0, r);
 	for (i = below(r, 3); i; i--)

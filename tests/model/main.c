@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "../prog/out.h"
+#include "pair.h"
 #include "shrink.h"
 
 static struct {
@@ -206,9 +207,14 @@ static size_t distinct_setups(const struct setup **setups, size_t room)
 	return n;
 }
 
+static bool possible(const struct family *family)
+{
+	return !family->setups[0]->pair || pair_possible();
+}
+
 static bool chosen(const struct family *family)
 {
-	return !options.family || options.family == family;
+	return (!options.family || options.family == family) && possible(family);
 }
 
 /* Shares are those of all, whatever they come to together. */
@@ -243,6 +249,8 @@ static void print_results(const bool *failed)
 	size_t i;
 
 	for (i = 0; families[i].name; i++) {
+		if (!possible(&families[i]))
+			printf("skip model_%s # needs two CPUs\n", families[i].name);
 		if (!chosen(&families[i]) || failed[i])
 			continue;
 		printf("ok model_%s %" PRIu64 " schedules [%s]", families[i].name, done[i],

@@ -194,6 +194,7 @@ struct model_flow {
 	bool held[XP_MAX_WINDOW]; /* areas, at their number modulo the window */
 	struct model_rtp *rtp;
 	struct model_own own;
+	bool shared; /* packets came on two CPUs: in which order is not known */
 };
 
 struct model_lane {

@@ -246,7 +246,8 @@ static void text_of_packet(const struct step *step, char *text, size_t size)
 	char flags[8];
 	size_t at, i, n = 0;
 
-	at = snprintf(text, size, "lane %u%s: ", step->lane, step->out ? ", sent" : "");
+	at = snprintf(text, size, "lane %u%s%s%s: ", step->lane, step->cpu ? ", CPU 1" : "",
+		      step->shared ? ", of both" : "", step->out ? ", sent" : "");
 	at = text_of_key(p, text, size, at);
 	for (i = 0; letters[i]; i++)
 		if (p->flags >> i & 1)
@@ -304,6 +305,9 @@ void step_text(const struct step *step, char *text, size_t size)
 		break;
 	case STEP_LET_GO:
 		snprintf(text, size, "the consumer goes on");
+		break;
+	case STEP_PAIR:
+		snprintf(text, size, "from here on two CPUs at a time");
 		break;
 	case STEP_FLUSH:
 		snprintf(text, size, "the consumer goes on, all flows are ended");

@@ -22,6 +22,7 @@ enum step_kind {
 	STEP_TICK,
 	STEP_HOLD,   /* the consumer stops to release */
 	STEP_LET_GO, /* and goes on */
+	STEP_PAIR,   /* the packets from here on go to two CPUs at a time */
 	STEP_FLUSH,  /* end all flows, as the end of a schedule does */
 };
 
@@ -51,6 +52,8 @@ struct step {
 	bool more;	   /* not the last */
 	uint32_t at, bytes;
 	uint32_t id;
+	uint8_t cpu;  /* behind a STEP_PAIR */
+	bool shared;  /* of a flow that has packets on both */
 	bool out;     /* this host sends it (R19) */
 	bool came_in; /* and it had come in through the same interface */
 	uint16_t gso; /* payload of each packet that it is still to be cut into; 0: it is one */
@@ -77,6 +80,7 @@ struct setup {
 	uint32_t flow_age, closed_age, hole_age; /* ms */
 	uint32_t datagrams, fragment_age, rtp;
 	uint32_t own; /* areas */
+	bool pair;    /* two CPUs: how full cells and frames are depends on them */
 	bool out;     /* with the egress program */
 	bool no_checksum, no_pickup;
 };

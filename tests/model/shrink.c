@@ -111,7 +111,8 @@ static bool simplify(struct step *step, unsigned which)
 		if (step->rtp.on)
 			p->len = 12 + 4u * step->rtp.csrcs + 4u * step->rtp.extension +
 				 step->rtp.padding + 1;
-		else if (!step->part) /* else its place in its datagram would be another */
+		else if (!step->part &&
+			 !step->shared) /* else its place in its datagram would be another */
 			p->len = p->len > 10 ? 10 : p->len;
 		break;
 	case 8:

@@ -104,6 +104,11 @@ int out_close(void)
 	return 0;
 }
 
+uint32_t out_device(void)
+{
+	return device;
+}
+
 int out_attach(struct xdplace *ctx)
 {
 	struct xdplace_attach_opts opts = {.size = sizeof(opts), .mode = XDPLACE_SKB};

@@ -20,6 +20,7 @@
 /* Enter the namespace and make the device; out_close() returns. 0 or -errno. */
 int out_open(void);
 int out_close(void);
+uint32_t out_device(void); /* its number */
 /* Attach a context that was made with `egress`. */
 int out_attach(struct xdplace *ctx);
 /* What goes out from now on arrives on this lane. */
