@@ -5,86 +5,8 @@
  * In: frames, commands and the time. Out: what the consumer has to be told (struct event), op-code
  * and reason of each packet, the flow table, the counters. Plain C on plain memory: streams are
  * sorted lists of ranges, flows an array that is searched. Nothing here is shared with bpf/, and
- * nothing was taken from there: it was written from README, xdplace(7), abi.h and the requirements.
- *
- * Where those are silent, these are the rules (found out, judged right, and kept since):
- *
- *  Segments
- *   - A flow may place from its edge to the end of the window: areas are counted, the edge's own
- *     is the first of them. So the window is up to one area less than its size in bytes.
- *   - What ends at the edge or up to 2^26 before it is a repetition. Farther back it is out of
- *     window.
- *   - A segment that starts at the edge or before it is in sequence even if it ends beyond the
- *     window. One that starts ahead and ends beyond the window gives holes up, the nearest first,
- *     until it fits, if the flow has holes and it starts at most two windows ahead of the edge;
- *     where giving up all holes is not enough, everything before it is a gap. Else it is out of
- *     window. Of three such in a row the third is followed: all holes and what is before it are
- *     given up; from 2^30 ahead on, and behind the edge, the flow ends instead (lost_sync), and
- *     where streams are picked up the segment begins a new one. Packets that carry no data do not
- *     interrupt the row, all others do.
- *   - Bytes behind a known end of stream are not part of it: a segment is cut there; one that
- *     lies behind it altogether is delivered whole (closed).
- *   - The first FIN whose place has no data behind it tells the end. One with data behind it is
- *     forged or damaged and its data count like any other's. A FIN that has been told before is
- *     nothing new.
- *   - A segment is placed in pieces that end with their areas. The piece that finds no area or no
- *     early block ends the packet: pieces before it stay placed. Where nothing was placed and the
- *     header found no area either (or a gap has told it), a WHOLE without bytes tells the reason:
- *     also of a SYN.
- *   - A piece for which there is one hole too many gives up what is missing at the edge, though
- *     not beyond itself.
- *  Flows
- *   - RST counts where its number lies in the window; data that it carries count for nothing.
- *   - A SYN starts a new flow unless its number is the one with which the flow began, also where
- *     that was picked up and also if the flow has ended. It keeps lane and verdict.
- *   - Behind the end: what ends at the edge is a repetition, other data are whole (closed), a FIN
- *     alone is nodata (closed), so is a RST.
- *   - Every ACK field of a direction counts, also that of a RST which does not. Whether it moves
- *     forward is judged by its distance. It gives up the other direction's holes; where its own
- *     flow has ended only up to 2^26 before it, as that may be of an earlier connection.
- *   - The entry of a flow that ended by FIN does not age while the other direction is open.
- *   - A hole that was acknowledged goes with the fourth early segment since it became the first.
- *   - A hole's age is counted from when it became the first: when it opened, or when the one
- *     before it was filled or given up.
- *   - A flow is active with each packet that is its own, unless damaged or refused. Entries of
- *     ended flows go in the order in which they ended, before any live flow does.
- *  Damage
- *   - Order of judgement: rule, room in the ring, IPv4 checksum, TCP or UDP checksum, flow. Damaged
- *     packets are whole if their flow is known, else foreign; they change nothing else.
- *  Fragments
- *   - A datagram is known by addresses, network, identification, and for IPv4 the protocol. A
- *     fragment that can not be (tiny, of no length, overlong) is nobody's: it alone is discarded.
- *   - What was given up is remembered, and its fragments go the same way, ten times as long as an
- *     acknowledged hole is waited for; a datagram that was delivered is not.
- *   - Order of judgement: ring, age, given up before, IPv4 checksum, form, rule, repetition,
- *     dispute, overlap, room. Who disputes: two ends; anything in the place of the headers but the
- *     very same fragment.
- *   - Before the first fragment has come the first rule that differs in ports alone is taken for
- *     its own. What its own rule forbids then has not been: overlaps drop the datagram.
- *   - For the areas that a fragment spans, held or not, the oldest datagrams go until they fit;
- *     with no older ones left it goes itself. What finds no area ends its datagram.
- *   - Where UDP says that it ends, it does, also if its fragments have more (which no checksum
- *     covers); if they have less, or it does not hold its own header, the datagram is none. It is
- *     dropped in its own lane and not remembered.
- *   - The last fragment is told in the lane of the datagram, the whole in that of its flow, and
- *     judged as any packet, also if it is damaged.
- *   - A UDP datagram put together leaves the rest of the flow's area unused.
- *  RTP
- *   - Order of judgement: RTCP (from 4 bytes on), header, length of headers, room for one more
- * flow, slot, source and number, deadlines, repetition, lateness, window, area. What fails up to
- *     the slot leaves deadlines and stray sources as they are. Whole if it has any payload.
- *   - The last 512 numbers up to the highest are remembered: what has arrived of them and comes
- *     again is a repetition, also if it was told long ago; what comes from below the edge else is
- *     late. So is a packet from before the first.
- *   - Up to 3000 numbers ahead of the highest, and 1024 behind, is near; any packet that is near
- *     and of the source is of the stream, and a stray before it is forgotten.
- *   - A window is 512 numbers from the edge on: for one beyond, gaps are told up to where it fits.
- *   - Without an area a packet is told (no_area), and has not come; what was given up for it stays
- *     so. An empty one needs no area.
- *  Areas
- *   - Headers take whole cells; those that do not fit what is left of an area begin a new one.
- *     Frames begin 2 bytes behind a multiple of 64; one that does not fit the rest begins an area.
- *   - Areas given back count in fours.
+ * nothing was taken from there: it was written from README (its fine print above all), xdplace(7),
+ * abi.h, the requirements and the RFCs.
  */
 #ifndef MODEL_H
 #define MODEL_H
