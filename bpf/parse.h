@@ -477,6 +477,8 @@ static __always_inline int xp_parse_first_udp(const struct xp_view *v, struct xp
 	}
 	if (!udp)
 		return xp_missing(w, sizeof(struct udphdr));
+	if (w->off + sizeof(struct udphdr) > XP_MAX_HEADER)
+		return -XP_R_HEADER_LONG;
 	xp_set_ports(p, udp, IPPROTO_UDP);
 	dport = xp_load16(udp + 2);
 	if ((dport == 4789 && w->protocols & XP_P_VXLAN) ||

@@ -880,6 +880,25 @@ START_TEST(tiny)
 }
 END_TEST
 
+/* Headers that end where no header is read any more, as in one piece: the first one passes. [R1] */
+START_TEST(headers_too_long)
+{
+	struct packet p = datagram(0, 2000);
+
+	p.v6 = 1;
+	p.ip_options = 1;
+	p.extension = 432; /* UDP's header ends at 510, XP_MAX_HEADER */
+	feed_all(&p, 1000);
+	told(&p, 2000);
+	p.seq = 2000;
+	p.extension = 440;
+	feed_all(&p, 1000);
+	told(&p, 2000);
+	ck_assert_uint_eq(counted(XP_R_HEADER_LONG), 1);
+	ck_assert_uint_eq(counted(XP_R_COPY), 0);
+}
+END_TEST
+
 /* ---- what never ends ---- */
 
 /* Given up by age, also without a newer one; its areas come back. */
@@ -1527,6 +1546,7 @@ Suite *suite_fragment(void)
 	tcase_add_loop_test(tc, invalid_fragments_alone, 0, 4);
 	tcase_add_test(tc, ping_of_death);
 	tcase_add_loop_test(tc, tiny, 0, 2);
+	tcase_add_test(tc, headers_too_long);
 	tcase_add_loop_test(tc, tcp_segments, 0, 2);
 	tcase_add_test(tc, tcp_odd_segments);
 	tcase_add_test(tc, consumer_dies_in_between);
