@@ -83,9 +83,8 @@ static __always_inline void xp_beside_take(struct xp_cursor *cur, struct xp_flow
 {
 	__u32 state = XP_AREA(XP_AREA_REASSEMBLY, XP_FLOW_INDEX(f->handle));
 
-	if (b->fresh & 1) {
+	if (b->fresh & 1)
 		xp_area_keep(f, e, b->at, xp_hand_take(cur, state, 0) + 1);
-	}
 	if (b->fresh & 2)
 		xp_area_keep(f, e, b->at + b->part, xp_hand_take(cur, state, 0) + 1);
 }
