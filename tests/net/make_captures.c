@@ -127,6 +127,10 @@ static const struct packet bad_checksum_first[] = {
 static const struct packet bad_checksum_later[] = {
 	HELLO, DATA(0, 300), DATA(300, 300), DATA(300, 300, .salt = 1, .fault = FAULT_CHECKSUM),
 	DATA(600, 300), END(900, 0)};
+static const struct packet bad_syn[] = { /* a damaged flag begins no connection */
+	HELLO, DATA(0, 300), DATA(300, 300, .salt = 1, .fault = FAULT_CHECKSUM), DATA(600, 300),
+	{.flags = SYN | ACK, .seq = ISN + 900, .len = 300, .ack = BOB, .salt = 1, .fault = FAULT_CHECKSUM},
+	DATA(900, 300), DATA(300, 300), END(1200, 0)};
 static const struct packet bad_only[] = { /* nobody sends it again: it was not damaged */
 	HELLO, DATA(0, 300, .fault = FAULT_CHECKSUM), REPLY(0, 10, 300), END(300, 10)};
 static const struct packet bad_part[] = { /* some of it has come otherwise */
@@ -214,6 +218,7 @@ static const struct {
 	CASE(overlap_pieces, 0, 0),
 	CASE(bad_checksum_first, 0, 600),
 	CASE(bad_checksum_later, 0, 900),
+	CASE(bad_syn, 0, 1200),
 	CASE(bad_only, 0, 300),
 	CASE(bad_part, 0, 600),
 	CASE(bad_rst, 0, 600),

@@ -351,13 +351,28 @@ static int add_segment(struct survey *survey, struct half *half, const struct xp
 	return err || !seen->good ? err : add_range(half, start, past);
 }
 
+/*
+ * Has any connection of this key a good packet? A damaged SYN, or a damaged number, looks like a
+ * connection of its own beside it.
+ */
+static bool has_good(const struct half *half)
+{
+	for (; half; half = half->again) {
+		if (half->good)
+			return true;
+	}
+	return false;
+}
+
 /* The packet's connection, made if it begins with it; NULL: no memory. */
-static struct half *find_or_begin(struct survey *survey, const struct xp_packet *packet)
+static struct half *find_or_begin(struct survey *survey, const struct xp_packet *packet, bool good)
 {
 	struct half *all = find(survey, packet), *half = all ? find_now(all, packet) : NULL;
 
 	if (!all || half)
 		return half;
+	if (!good && has_good(all))
+		return all->now;
 	half = new_half(survey, packet);
 	if (!half)
 		return NULL;
@@ -370,7 +385,7 @@ static struct half *find_or_begin(struct survey *survey, const struct xp_packet 
 int survey_add(struct survey *survey, const struct xp_packet *packet,
 	       const struct survey_seen *seen)
 {
-	struct half *half = find_or_begin(survey, packet);
+	struct half *half = find_or_begin(survey, packet, seen->good);
 	bool tcp = packet->proto == IPPROTO_TCP;
 	int err;
 
@@ -447,6 +462,13 @@ static bool find_known(struct survey *survey, const struct half *half, int64_t s
 	return true;
 }
 
+/* Are there good data before and behind it? */
+static bool lies_between(const struct half *half, int64_t start, int64_t past)
+{
+	return half->count && start >= half->ranges[0].start &&
+	       past <= half->ranges[half->count - 1].past;
+}
+
 static bool is_missing(struct survey *survey, struct half *half, const struct xp_packet *packet)
 {
 	int64_t start = offset_of(half, packet), past = start + packet->payload;
@@ -457,6 +479,11 @@ static bool is_missing(struct survey *survey, struct half *half, const struct xp
 	    survey->known[0].past == packet->payload)
 		return false;
 	if ((start < 0 || start > half->reach) && !mostly_bad(survey, half->sender))
+		return false;
+	/* A header that is damaged makes a segment begin or end elsewhere: beside good data, too.
+	 */
+	if (survey->known_count && !lies_between(half, start, past) &&
+	    !mostly_bad(survey, half->sender))
 		return false;
 	if (half->reach < past)
 		half->reach = past;
@@ -474,6 +501,20 @@ static bool is_answered(struct survey *survey, const struct xp_packet *packet)
 	return half && half->good;
 }
 
+/* When it comes again: find_or_begin(). */
+static struct half *find_again(struct half *all, const struct xp_packet *packet)
+{
+	struct half *half = find_now(all, packet);
+
+	if (half)
+		return half;
+	for (half = all->now->again; half; half = half->again) {
+		if (half->first == packet->seq)
+			return all->now = half;
+	}
+	return all->now;
+}
+
 bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool good)
 {
 	struct half *all = find(survey, packet), *half;
@@ -481,13 +522,9 @@ bool survey_trusts(struct survey *survey, const struct xp_packet *packet, bool g
 	survey->known_count = 0;
 	if (!all)
 		return false;
-	half = find_now(all, packet);
-	if (!half)
-		half = all->now = all->now->again;
-	if (!half)
-		return false;
+	half = find_again(all, packet);
 	half->seen += !!packet->payload;
-	if (!half->good && !is_answered(survey, packet))
+	if (!half->good && (has_good(all) || !is_answered(survey, packet)))
 		return !good && mostly_bad(survey, half->sender);
 	if (packet->proto != IPPROTO_TCP)
 		return !good && !half->good && mostly_bad(survey, half->sender);
