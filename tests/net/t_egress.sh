@@ -278,6 +278,13 @@ pinned()
 	wait_for 5 nothing_left || no "$(egress_programs) egress programs are left"
 }
 
+# Nobody has to ask who has ADDRESS, which is DEVICE's in NS: few packets wait for an answer.
+know_neighbour() # NAMESPACE INTERFACE ADDRESS NS DEVICE
+{
+	ip -n "$PREFIX-$1" neigh replace "$3" dev "$2" nud permanent \
+		lladdr "$(ip -j -n "$PREFIX-$4" link show "$5" | jq -r '.[0].address')"
+}
+
 # Datagrams that come in through one interface of the context and go out through another.
 forwarded()
 {
@@ -290,12 +297,14 @@ forwarded()
 		add_addresses path p1 78 1 && add_addresses server s0 78 2 || return
 	ip netns exec "$PREFIX-path" sysctl -qw net.ipv4.ip_forward=1
 	ip -n "$PREFIX-client" route add 10.78.0.0/24 via 10.77.0.1
+	know_neighbour client c0 10.77.0.1 path p0 &&
+		know_neighbour path p1 10.78.0.2 server s0 || return
 	in_ns path "$XDPLACE" load --pin "$CONTEXT" --egress --rule "tap udp port 7000" p0 p1 \
 		>/dev/null || return
 	in_ns client bash -c "for ((i = 0; i < $sent; i++)); do echo \$i; done >/dev/udp/10.78.0.2/7000" ||
 		return
 	wait_for 5 all_forwarded "$sent" ||
-		no "forwarded: $(reason_of forwarded), placed: $(reason_of op_append)" || return
+		no "forwarded: $(reason_of forwarded)" || return
 	[ "$(in_ns path "$XDPLACE" flow list -n "$CONTEXT" --json | jq '.flows[0].packets')" -eq "$sent" ] ||
 		no "placed more than once" || return
 	in_ns path "$XDPLACE" unload -n "$CONTEXT" >/dev/null
