@@ -248,6 +248,7 @@ START_TEST(test_steps)
 	struct xp_face_plan plan = plan_of(0);
 	uint32_t length;
 
+	stop();
 	load(512);
 	plan.mtu = 9000;
 	set_destination(0, &plan, 1);
@@ -256,7 +257,9 @@ START_TEST(test_steps)
 		ck_assert_uint_eq(run(), XDP_REDIRECT);
 		check_data(check_packet(14), 0, length);
 	}
+	/* Where tests do not fork, those that follow want theirs. */
 	stop();
+	start();
 }
 END_TEST
 
