@@ -4,9 +4,9 @@
  * fills it. With a few packets in a hundred out of order most others of their flow are such.
  *
  * In: a plain data segment of an open flow, its locked lane. Out: the XDP action with the lane
- * left, or -1 with nothing changed: then the long way judges. Here are only segments that touch no
- * byte that has arrived, so that they can be summed where they are placed, as on the short way;
- * what is told of them is what the long way would tell.
+ * left, or -1 with nothing told or remembered: then the long way judges. Here are only segments
+ * that touch no byte that has arrived, so that they can be summed where they are placed, as on the
+ * short way; what is told of them is what the long way would tell.
  */
 #ifndef HOLE_WAY_BPF_H
 #define HOLE_WAY_BPF_H

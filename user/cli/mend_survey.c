@@ -207,8 +207,10 @@ static bool is_near(const struct half *half, const struct xp_packet *packet)
 	return ahead < NEAR && ahead > -NEAR;
 }
 
-/* The connection of this key that the packet is of: of those that were seen, the last but one that
- * is near it, else the last; NULL: of one that begins with it. */
+/*
+ * The connection of this key that the packet is of: of those that were seen, the last but one that
+ * is near it, else the last; NULL: of one that begins with it.
+ */
 static struct half *find_now(struct half *all, const struct xp_packet *packet)
 {
 	struct half *half, *found = NULL;
