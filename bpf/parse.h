@@ -517,9 +517,8 @@ static __always_inline int xp_parse_part(const struct xp_view *v, struct xp_walk
 		xp_set_proto(p, IPPROTO_UDP);
 		if (!p->at)
 			r = xp_parse_first_udp(v, w, p);
-	} else if (!p->v6 || !p->at ||
-		   (w->proto != IPPROTO_DSTOPTS && w->proto != IPPROTO_ROUTING &&
-		    w->proto != IPPROTO_AH)) {
+	} else if (!p->v6 || !p->at) {
+		/* Of IPv6's only the first one's Next Header counts (RFC 8200, 4.5). */
 		p->fragment = 0;
 	}
 	return r ? r : -XP_R_IP_FRAGMENT;

@@ -258,7 +258,7 @@ static enum xp_reason decode_part(struct range *r, uint8_t proto, struct decoded
 	uint32_t port;
 
 	d->tcp = proto == IPPROTO_TCP;
-	d->unknown = d->v6 && r->part_at && extension(proto);
+	d->unknown = d->v6 && r->part_at && proto != IPPROTO_TCP && proto != IPPROTO_UDP;
 	if (!d->unknown &&
 	    ((!d->tcp && proto != IPPROTO_UDP) || !wanted(r, d->tcp ? XP_P_TCP : XP_P_UDP)))
 		return XP_R_IP_FRAGMENT;

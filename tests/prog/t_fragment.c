@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <pthread.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -763,6 +764,31 @@ START_TEST(overlap_before_its_rule_is_known)
 	feed(2960, 48);
 	feed(0, 1472);
 	told(&p, 3000);
+}
+END_TEST
+
+/* Whatever the Next Header of later fragments says, before the first and behind it (RFC 8200, 4.5).
+ */
+START_TEST(next_header_of_the_first)
+{
+	static const uint8_t other[] = {IPPROTO_HOPOPTS, IPPROTO_IPV6, IPPROTO_ESP, IPPROTO_ICMPV6,
+					IPPROTO_NONE,	 IPPROTO_SCTP, 253};
+	struct packet p = datagram(0, 2000);
+	size_t i;
+
+	p.v6 = 1;
+	for (i = 0; i < sizeof(other); i++) {
+		p.seq = 2000 * i;
+		begin(&p);
+		if (!_i)
+			feed(0, 1000);
+		packet_cut(&whole, 1000, total() - 1000, 0, id, &part);
+		part.bytes[part.l4 - 8] = other[i];
+		stand_feed_frame(0, part.bytes, part.len);
+		if (_i)
+			feed(0, 1000);
+		told(&p, 2000 * (i + 1));
+	}
 }
 END_TEST
 
@@ -1547,6 +1573,7 @@ Suite *suite_fragment(void)
 	tcase_add_test(tc, ping_of_death);
 	tcase_add_loop_test(tc, tiny, 0, 2);
 	tcase_add_test(tc, headers_too_long);
+	tcase_add_loop_test(tc, next_header_of_the_first, 0, 2);
 	tcase_add_loop_test(tc, tcp_segments, 0, 2);
 	tcase_add_test(tc, tcp_odd_segments);
 	tcase_add_test(tc, consumer_dies_in_between);
